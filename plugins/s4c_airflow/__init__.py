@@ -1,0 +1,1 @@
+"""The DAG factory, timetables, sensors and triggers."""

@@ -1,0 +1,1 @@
+"""Sen4CAP without Airflow: everything that decides, reads and computes."""

@@ -1,0 +1,1 @@
+"""The domain database: repositories for sites, seasons, acquisitions, products and jobs. SQL lives here."""

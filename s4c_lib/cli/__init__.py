@@ -1,0 +1,1 @@
+"""The `s4c` command line: one module a noun."""

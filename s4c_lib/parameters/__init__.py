@@ -1,0 +1,1 @@
+"""The registry of parameters, declared once, and how layers of values resolve."""

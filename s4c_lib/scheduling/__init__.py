@@ -1,0 +1,1 @@
+"""When things run: pure functions of season dates, schedules and a given today."""

@@ -1,0 +1,1 @@
+"""Where acquisitions come from, and how their names and content are recognised."""

@@ -1,0 +1,1 @@
+"""Made-up input in real product formats."""
