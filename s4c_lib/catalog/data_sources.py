@@ -1,0 +1,190 @@
+"""Where acquisitions are searched and fetched, in order of priority. Credentials are never here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from s4c_lib.catalog.sites import Site
+from s4c_lib.catalog.vocabulary import SATELLITES, SEARCHED_SATELLITES, satellite_name
+from s4c_lib.errors import ConflictError, InputError, NotFoundError
+
+DRIVERS = ("local",)
+LOCAL_MODES = ("copy", "symlink", "check")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """One source of one satellite, for all sites or for one."""
+
+    id: int
+    name: str
+    satellite: str
+    site: str | None
+    driver: str
+    priority: int
+    enabled: bool
+    can_query: bool
+    can_download: bool
+    fetch_mode: str
+    local_root: str | None
+    path_template: str | None
+    max_connections: int
+    max_retries: int | None
+    retry_interval_minutes: int | None
+    secret_ref: str | None
+    params: Mapping[str, Any]
+
+    @property
+    def pool(self) -> str:
+        """The Airflow pool that limits its transfers."""
+        return f"ds_{self.name}"
+
+
+_COLUMNS = ", ".join(f"d.{field.name}" for field in fields(DataSource) if field.name not in {"satellite", "site"})
+_SELECT = f"""
+    SELECT {_COLUMNS}, d.satellite_id, site.short_name AS site
+    FROM s4c.data_source d LEFT JOIN s4c.site site ON site.id = d.site_id
+"""
+
+
+def _data_source(row: RowMapping) -> DataSource:
+    values = dict(row)
+    values["satellite"] = satellite_name(values.pop("satellite_id"))
+    return DataSource(**values)
+
+
+def list_sources(connection: Connection) -> list[DataSource]:
+    """Return all data sources by priority, name and satellite."""
+    rows = connection.execute(text(f"{_SELECT} ORDER BY d.priority, d.name, d.satellite_id, d.id")).mappings()
+    return [_data_source(row) for row in rows]
+
+
+def sources_for(connection: Connection, site_id: int, satellite: str) -> list[DataSource]:
+    """Return the enabled sources a site searches for a satellite: its own first, then by priority."""
+    statement = text(
+        f"""
+        {_SELECT}
+        WHERE d.enabled AND d.satellite_id = :satellite AND (d.site_id IS NULL OR d.site_id = :site_id)
+        ORDER BY (d.site_id IS NULL), d.priority, d.name, d.id
+        """
+    )
+    values = {"satellite": SATELLITES[satellite], "site_id": site_id}
+    return [_data_source(row) for row in connection.execute(statement, values).mappings()]
+
+
+def get_sources(connection: Connection, name: str) -> list[DataSource]:
+    """Return the rows of a named source, one a satellite.
+
+    Raises
+    ------
+    NotFoundError : there is none.
+    """
+    found = [source for source in list_sources(connection) if source.name == name]
+    if not found:
+        known = sorted({source.name for source in list_sources(connection)})
+        hint = f"sources are {', '.join(known)}" if known else "add one with 's4c source add'"
+        raise NotFoundError(f"There is no data source {name!r}.", hint=hint)
+    return found
+
+
+def add_source(
+    connection: Connection,
+    *,
+    name: str,
+    satellites: Sequence[str],
+    driver: str,
+    fetch_mode: str,
+    local_root: Path | None,
+    site: Site | None = None,
+    path_template: str | None = None,
+    priority: int = 1,
+    max_connections: int = 2,
+    params: Mapping[str, Any] | None = None,
+) -> list[DataSource]:
+    """Add a source for some satellites.
+
+    Raises
+    ------
+    InputError : unknown driver, satellite or mode; a local mode without folder.
+    ConflictError : the name is taken for a satellite.
+    """
+    if driver not in DRIVERS:
+        raise InputError(f"There is no driver {driver!r}.", hint=f"choose from {', '.join(DRIVERS)}")
+    if driver == "local" and fetch_mode not in LOCAL_MODES:
+        raise InputError(
+            f"A local archive is not fetched by {fetch_mode!r}.", hint=f"choose from {', '.join(LOCAL_MODES)}"
+        )
+    if driver == "local" and local_root is None:
+        raise InputError("A local archive needs its folder.", hint="give --root FOLDER")
+    if strangers := sorted(set(satellites) - set(SEARCHED_SATELLITES)):
+        raise InputError(
+            f"There is no satellite {strangers[0]!r}.", hint=f"choose from {', '.join(SEARCHED_SATELLITES)}"
+        )
+    statement = text(
+        """
+        INSERT INTO s4c.data_source
+            (name, satellite_id, site_id, driver, priority, fetch_mode, local_root, path_template, max_connections,
+             params)
+        VALUES (:name, :satellite, :site_id, :driver, :priority, CAST(:fetch_mode AS s4c.fetch_mode), :local_root,
+                :path_template, :max_connections, CAST(:params AS jsonb))
+        ON CONFLICT ON CONSTRAINT data_source_key DO NOTHING RETURNING id
+        """
+    )
+    for satellite in satellites:
+        created = connection.execute(
+            statement,
+            {
+                "name": name,
+                "satellite": SATELLITES[satellite],
+                "site_id": None if site is None else site.id,
+                "driver": driver,
+                "priority": priority,
+                "fetch_mode": fetch_mode,
+                "local_root": None if local_root is None else str(local_root),
+                "path_template": path_template,
+                "max_connections": max_connections,
+                "params": json.dumps(dict(params or {})),
+            },
+        ).scalar_one_or_none()
+        if created is None:
+            raise ConflictError(
+                f"A data source {name!r} for {satellite} exists already.",
+                hint=f"change it with 's4c source set {name}'",
+            )
+    return get_sources(connection, name)
+
+
+# Columns a user may change on an existing source.
+CHANGEABLE = {
+    "enabled": "boolean",
+    "priority": "integer",
+    "fetch_mode": "s4c.fetch_mode",
+    "local_root": "text",
+    "path_template": "text",
+    "max_connections": "integer",
+    "max_retries": "integer",
+    "retry_interval_minutes": "integer",
+    "secret_ref": "text",
+}
+
+
+def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) -> list[DataSource]:
+    """Change fields of a source, on all its satellites."""
+    get_sources(connection, name)
+    if strangers := sorted(set(changes) - set(CHANGEABLE)):
+        raise InputError(
+            f"A data source has no field {strangers[0]!r} to set.", hint=f"choose from {', '.join(sorted(CHANGEABLE))}"
+        )
+    for field, value in sorted(changes.items()):
+        # the column name comes from the table above, never from the user
+        connection.execute(
+            text(f"UPDATE s4c.data_source SET {field} = CAST(:value AS {CHANGEABLE[field]}) WHERE name = :name"),
+            {"value": value, "name": name},
+        )
+    return get_sources(connection, name)

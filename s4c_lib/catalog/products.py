@@ -1,0 +1,232 @@
+"""Products: what was made of what, registered in one transaction with files and provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from s4c_lib.catalog.geometry import bound, geometry_parameter
+from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES
+from s4c_lib.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFile:
+    """A file of a product, relative to its folder."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewProduct:
+    """What is registered. ``acquired_at`` is the reference time of the data, not of its making."""
+
+    product_type: str
+    processor: str
+    name: str
+    full_path: str
+    acquired_at: datetime
+    software_version: str
+    config_hash: str
+    satellite: str | None = None
+    job_id: int | None = None
+    acquisition_id: int | None = None
+    footprint: BaseGeometry | None = None
+    tiles: tuple[str, ...] = ()
+    relative_orbit: int | None = None
+    direction: str | None = None
+    quality: str = "ok"
+    quicklook: str | None = None
+    inputs_complete: bool = True
+    input_fingerprint: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[ProductFile, ...] = ()
+    inputs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as stored."""
+
+    id: int
+    product_type: str
+    processor: str
+    name: str
+    version: int
+    state: str
+    quality: str
+    full_path: str
+    acquired_at: datetime
+    inserted_at: datetime
+    tiles: tuple[str, ...]
+    relative_orbit: int | None
+    acquisition_id: int | None
+    config_hash: str
+
+
+def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -> int:
+    """Register a product for sites; one of the same name is superseded in the same transaction.
+
+    Registering what is already there unchanged (same configuration, fingerprint and path) only adds sites.
+    """
+    key = {
+        "type": PRODUCT_TYPES[new.product_type],
+        "processor": PROCESSORS[new.processor],
+        "name": new.name,
+    }
+    # One registration of a name at a time: versions stay consecutive.
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": new.name})
+    current = connection.execute(
+        text(
+            """
+            SELECT id, version, config_hash, input_fingerprint, full_path FROM s4c.product
+            WHERE product_type_id = :type AND processor_id = :processor AND name = :name AND state <> 'superseded'
+            """
+        ),
+        key,
+    ).one_or_none()
+    same = current is not None and (current.config_hash, current.input_fingerprint, current.full_path) == (
+        new.config_hash,
+        new.input_fingerprint,
+        new.full_path,
+    )
+    if current is not None and same:
+        product_id = int(current.id)
+    else:
+        if current is not None:
+            connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": current.id})
+        product_id = _insert(connection, new, key, version=1 if current is None else current.version + 1)
+    for site_id in sorted(set(site_ids)):
+        connection.execute(
+            text("INSERT INTO s4c.product_site VALUES (:product_id, :site_id) ON CONFLICT DO NOTHING"),
+            {"product_id": product_id, "site_id": site_id},
+        )
+    return product_id
+
+
+def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], version: int) -> int:
+    statement = text(
+        """
+        INSERT INTO s4c.product
+            (product_type_id, processor_id, satellite_id, job_id, acquisition_id, name, version, quality, full_path,
+             quicklook, acquired_at, footprint, tiles, relative_orbit, direction, inputs_complete,
+             input_fingerprint, software_version, config_hash, metadata)
+        VALUES
+            (:type, :processor, :satellite_id, :job_id, :acquisition_id, :name, :version,
+             CAST(:quality AS s4c.product_quality), :full_path, :quicklook, :acquired_at, :footprint, :tiles,
+             :relative_orbit, CAST(:direction AS s4c.orbit_direction), :inputs_complete, :input_fingerprint,
+             :software_version, :config_hash, CAST(:metadata AS jsonb))
+        RETURNING id
+        """
+    ).bindparams(geometry_parameter("footprint"))
+    product_id = int(
+        connection.execute(
+            statement,
+            {
+                **key,
+                "satellite_id": None if new.satellite is None else SATELLITES[new.satellite],
+                "job_id": new.job_id,
+                "acquisition_id": new.acquisition_id,
+                "version": version,
+                "quality": new.quality,
+                "full_path": new.full_path,
+                "quicklook": new.quicklook,
+                "acquired_at": new.acquired_at,
+                "footprint": None if new.footprint is None else bound(new.footprint),
+                "tiles": list(new.tiles),
+                "relative_orbit": new.relative_orbit,
+                "direction": new.direction,
+                "inputs_complete": new.inputs_complete,
+                "input_fingerprint": new.input_fingerprint,
+                "software_version": new.software_version,
+                "config_hash": new.config_hash,
+                "metadata": json.dumps(dict(new.metadata)),
+            },
+        ).scalar_one()
+    )
+    for parent in sorted(set(new.inputs)):
+        connection.execute(
+            text("INSERT INTO s4c.product_input VALUES (:product_id, :parent)"),
+            {"product_id": product_id, "parent": parent},
+        )
+    if new.files:
+        connection.execute(
+            text("INSERT INTO s4c.product_file VALUES (:product_id, :path, :size_bytes, :sha256)"),
+            [
+                {"product_id": product_id, "path": item.path, "size_bytes": item.size_bytes, "sha256": item.sha256}
+                for item in new.files
+            ],
+        )
+    return product_id
+
+
+_SELECT = """
+    SELECT p.id, t.name AS product_type, c.short_name AS processor, p.name, p.version, p.state, p.quality,
+           p.full_path, p.acquired_at, p.inserted_at, p.tiles, p.relative_orbit, p.acquisition_id, p.config_hash
+    FROM s4c.product p
+    JOIN s4c.product_type t ON t.id = p.product_type_id
+    JOIN s4c.processor c ON c.id = p.processor_id
+"""
+
+
+def _product(row: RowMapping) -> Product:
+    return Product(**{**row, "tiles": tuple(row["tiles"])})
+
+
+def list_products(
+    connection: Connection,
+    site_id: int,
+    *,
+    product_type: str | None = None,
+    date_from: datetime | None = None,
+    date_to: datetime | None = None,
+) -> list[Product]:
+    """Return the products in force of a site, by acquisition time and name.
+
+    Parameters
+    ----------
+    date_from, date_to : acquisition time in [date_from, date_to).
+    """
+    statement = text(
+        f"""
+        {_SELECT}
+        JOIN s4c.product_site s ON s.product_id = p.id
+        WHERE s.site_id = :site_id AND p.state = 'active'
+          AND (CAST(:product_type AS text) IS NULL OR t.name = :product_type)
+          AND (CAST(:date_from AS timestamptz) IS NULL OR p.acquired_at >= :date_from)
+          AND (CAST(:date_to AS timestamptz) IS NULL OR p.acquired_at < :date_to)
+        ORDER BY p.acquired_at, p.name
+        """
+    )
+    values = {"site_id": site_id, "product_type": product_type, "date_from": date_from, "date_to": date_to}
+    return [_product(row) for row in connection.execute(statement, values).mappings()]
+
+
+def get_product(connection: Connection, product_id: int) -> Product:
+    """Return one product by number."""
+    row = connection.execute(text(f"{_SELECT} WHERE p.id = :id"), {"id": product_id}).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no product {product_id}.", hint="'s4c products list SITE' names them")
+    return _product(row)
+
+
+def inputs_of(connection: Connection, product_id: int) -> list[int]:
+    """Return the numbers of the products one was made from."""
+    statement = text("SELECT input_product_id FROM s4c.product_input WHERE product_id = :id ORDER BY 1")
+    return list(connection.execute(statement, {"id": product_id}).scalars())
+
+
+def files_of(connection: Connection, product_id: int) -> list[ProductFile]:
+    """Return the file manifest of a product, by path."""
+    statement = text("SELECT path, size_bytes, sha256 FROM s4c.product_file WHERE product_id = :id ORDER BY path")
+    return [ProductFile(**row) for row in connection.execute(statement, {"id": product_id}).mappings()]

@@ -1,0 +1,230 @@
+"""Whether a run may start: the rules, evaluated in SQL, with what holds it back.
+
+Source: operations.md §2.6. R1 (searched), R2 (acquired), R5 (order) and R6 (limit of failures) are here; R3
+(derived products and statistics) and R4 (declarations and tables) come with the processors that read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from s4c_lib.catalog.jobs import blocking_jobs
+from s4c_lib.catalog.query_windows import list_windows
+from s4c_lib.catalog.seasons import Season
+from s4c_lib.catalog.vocabulary import SATELLITES
+from s4c_lib.parameters import Snapshot
+from s4c_lib.scheduling.dates import Phase, midnight
+
+MOST_NAMED = 20
+
+# Satellites a processor cannot do without; Landsat is reported but never waited for.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "s4c_l4a": ("s1", "s2"),
+    "s4c_l4b": ("s1", "s2"),
+    "s4c_l4c": ("s1", "s2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule: whether it holds, in words, and up to 20 of what stands in its way."""
+
+    rule: str
+    ok: bool
+    text: str
+    count: int = 0
+    blocking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The verdict on a run. ``complete`` is False when the deadline let it start on partial inputs."""
+
+    rules: tuple[RuleResult, ...]
+    deadline: datetime | None
+    complete: bool
+    ready: bool
+
+    @property
+    def reason(self) -> str:
+        """What is being waited for, one line."""
+        waiting = [rule.text for rule in self.rules if not rule.ok]
+        return "; ".join(waiting) if waiting else "everything is there"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as stored with the job."""
+        return {
+            "ready": self.ready,
+            "complete": self.complete,
+            "deadline": None if self.deadline is None else self.deadline.isoformat(),
+            "rules": [asdict(rule) for rule in self.rules],
+        }
+
+
+def look_back_days(satellite: str, snapshot: Snapshot) -> int:
+    """Return the days before the interval whose acquisitions a run needs (radar pairs)."""
+    if satellite != "s1":
+        return 0
+    offset = snapshot["processor.l2s1.temporal.offset"]
+    pair_days = 12 if offset == "auto" else int(offset)
+    return max(pair_days, int(snapshot["processor.l2s1.temporal.filter.interval"]))
+
+
+def required_satellites(processor: str, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the satellites a run waits for, those switched off for the site left out."""
+    return tuple(name for name in REQUIRED[processor] if snapshot[f"{name}.enabled"])
+
+
+def evaluate(
+    connection: Connection,
+    season: Season,
+    processor: str,
+    *,
+    interval_start: date,
+    as_of: date,
+    due: datetime,
+    now: datetime,
+    snapshot: Snapshot,
+) -> Readiness:
+    """Judge whether the inputs of a run for [interval_start, as_of] are there.
+
+    Parameters
+    ----------
+    due : when the run was due; the deadline of a current season counts from it.
+    now : moment of the judgement, UTC.
+    """
+    satellites = required_satellites(processor, snapshot)
+    inputs = [
+        *[_searched(connection, season, satellite, interval_start, as_of, now, snapshot) for satellite in satellites],
+        *[
+            _acquired(connection, season, processor, satellite, interval_start, as_of, snapshot)
+            for satellite in satellites
+        ],
+        _failures(connection, season, processor, satellites, interval_start, as_of, snapshot),
+    ]
+    order = _order(connection, season, processor, as_of)
+    deadline = None
+    if season.dates.phase(now.date()) is Phase.CURRENT:
+        deadline = due + timedelta(days=float(snapshot["readiness.max_wait_days"]))
+    complete = all(rule.ok for rule in inputs)
+    overdue = deadline is not None and now >= deadline
+    return Readiness(
+        rules=(*inputs, order), deadline=deadline, complete=complete, ready=order.ok and (complete or overdue)
+    )
+
+
+def _searched(
+    connection: Connection,
+    season: Season,
+    satellite: str,
+    interval_start: date,
+    as_of: date,
+    now: datetime,
+    snapshot: Snapshot,
+) -> RuleResult:
+    first = interval_start - timedelta(days=look_back_days(satellite, snapshot))
+    settle_days = int(snapshot[f"downloader.{satellite}.settle_days"])
+    lag = int(snapshot["readiness.publication_lag_days"])
+    enough_now = midnight(as_of + timedelta(days=1 + lag))
+    current = season.dates.phase(now.date()) is Phase.CURRENT
+    stored = [
+        item
+        for item in list_windows(connection, season.id, satellite)
+        if item.window.date_to >= first and item.window.date_from <= as_of
+    ]
+    missing = [
+        item
+        for item in stored
+        if not item.window.settled(item.last_success, settle_days)
+        and not (current and item.last_success is not None and item.last_success >= enough_now)
+    ]
+    names = tuple(f"{item.window.date_from}..{item.window.date_to}" for item in missing[:MOST_NAMED])
+    if not stored:
+        return RuleResult(f"R1 {satellite}", False, f"{satellite}: no query window exists yet, ingest has not run")
+    words = (
+        f"{satellite}: {len(missing)} of {len(stored)} query windows not yet searched conclusively"
+        if missing
+        else f"{satellite}: all {len(stored)} query windows searched"
+    )
+    return RuleResult(f"R1 {satellite}", not missing, words, len(missing), names)
+
+
+_IN_INTERVAL = """
+    FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+    WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.satellite_id = ANY(:satellites)
+      AND a.sensing_start >= :first AND a.sensing_start < :stop
+      AND NOT EXISTS (
+          SELECT 1 FROM s4c.waiver w
+          JOIN s4c.processor p ON p.id = w.processor_id
+          WHERE w.season_id = :season_id AND p.short_name = :processor AND w.acquisition_id = a.id
+      )
+"""
+
+
+def _values(season: Season, processor: str, satellites: Sequence[str], first: date, as_of: date) -> dict[str, Any]:
+    return {
+        "site_id": season.site_id,
+        "season_id": season.id,
+        "processor": processor,
+        "satellites": [SATELLITES[name] for name in satellites],
+        "first": midnight(first),
+        "stop": midnight(as_of + timedelta(days=1)),
+    }
+
+
+def _acquired(
+    connection: Connection,
+    season: Season,
+    processor: str,
+    satellite: str,
+    interval_start: date,
+    as_of: date,
+    snapshot: Snapshot,
+) -> RuleResult:
+    first = interval_start - timedelta(days=look_back_days(satellite, snapshot))
+    statement = text(
+        f"""
+        SELECT a.source_product_name || ' (' || a.state || ')' AS label {_IN_INTERVAL}
+          AND a.state NOT IN ('processed', 'aborted', 'ignored', 'processing_failed')
+        ORDER BY a.sensing_start, a.id
+        """
+    )
+    rows = list(connection.execute(statement, _values(season, processor, [satellite], first, as_of)).scalars())
+    words = f"{satellite}: {len(rows)} acquisitions not ready" if rows else f"{satellite}: every acquisition is ready"
+    return RuleResult(f"R2 {satellite}", not rows, words, len(rows), tuple(rows[:MOST_NAMED]))
+
+
+def _failures(
+    connection: Connection,
+    season: Season,
+    processor: str,
+    satellites: Sequence[str],
+    interval_start: date,
+    as_of: date,
+    snapshot: Snapshot,
+) -> RuleResult:
+    statement = text(
+        f"""
+        SELECT count(*) FILTER (WHERE a.state IN ('aborted', 'processing_failed')) AS failed, count(*) AS total
+        {_IN_INTERVAL} AND a.state <> 'ignored'
+        """
+    )
+    row = connection.execute(statement, _values(season, processor, satellites, interval_start, as_of)).one()
+    share = 100.0 * row.failed / row.total if row.total else 0.0
+    limit = float(snapshot["readiness.max_failed_pct"])
+    words = f"{row.failed} of {row.total} acquisitions failed for good ({share:.1f} %, limit {limit:g} %)"
+    if share > limit:
+        words += "; retry them or waive them"
+    return RuleResult("R6", share <= limit, words, int(row.failed))
+
+
+def _order(connection: Connection, season: Season, processor: str, as_of: date) -> RuleResult:
+    blocking = blocking_jobs(connection, season.id, processor, as_of)
+    names = tuple(f"job {job.id} as of {job.as_of} ({job.state})" for job in blocking[:MOST_NAMED])
+    words = f"waits for {names[0]}" if blocking else "no earlier run is open"
+    return RuleResult("R5", not blocking, words, len(blocking), names)

@@ -1,0 +1,223 @@
+"""Claiming acquisitions to fetch: one worker each, on a lease, with the outcome written back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
+from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.vocabulary import SATELLITES
+from s4c_lib.errors import LeaseLostError
+
+LONGEST_DELAY = timedelta(hours=12)
+
+
+def expire(connection: Connection, now: datetime) -> int:
+    """Give back what dead workers held; the attempt they began does not count."""
+    statement = text(
+        """
+        SELECT id FROM s4c.acquisition WHERE state = 'downloading' AND lease_until < :now
+        ORDER BY id FOR UPDATE SKIP LOCKED
+        """
+    )
+    lost = list(connection.execute(statement, {"now": now}).scalars())
+    if lost:
+        transition(connection, lost, AcquisitionState.QUEUED, actor="lease", reason="lease_expired")
+        connection.execute(
+            text("UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = ANY(:ids)"), {"ids": lost}
+        )
+    return len(lost)
+
+
+def requeue_failed(connection: Connection, site_id: int, now: datetime, *, actor: str) -> int:
+    """Queue again the failed acquisitions of a site whose pause is over."""
+    statement = text(
+        """
+        SELECT a.id FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'failed'
+          AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now)
+        ORDER BY a.id FOR UPDATE OF a SKIP LOCKED
+        """
+    )
+    due = list(connection.execute(statement, {"site_id": site_id, "now": now}).scalars())
+    transition(connection, due, AcquisitionState.QUEUED, actor=actor, reason="retry")
+    return len(due)
+
+
+def queued(
+    connection: Connection, site_id: int, source: str, date_from: datetime, date_to: datetime
+) -> tuple[int, int]:
+    """Return the number and the bytes of acquisitions that wait to be fetched from a source."""
+    statement = text(
+        """
+        SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes
+        FROM s4c.acquisition a
+        JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        JOIN s4c.data_source d ON d.id = a.data_source_id
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued' AND d.name = :source
+          AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
+        """
+    )
+    values = {"site_id": site_id, "source": source, "date_from": date_from, "date_to": date_to}
+    row = connection.execute(statement, values).one()
+    return int(row.items), int(row.size_bytes)
+
+
+def claim(
+    connection: Connection,
+    site_id: int,
+    source: str,
+    *,
+    owner: str,
+    now: datetime,
+    lease_seconds: float,
+    date_from: datetime,
+    date_to: datetime,
+) -> Acquisition | None:
+    """Take the oldest queued acquisition of a site from a source, or None when none is left.
+
+    Rows that another worker looks at are passed over, so two workers never hold one.
+    """
+    statement = text(
+        """
+        SELECT a.id
+        FROM s4c.acquisition a
+        JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        JOIN s4c.data_source d ON d.id = a.data_source_id
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued' AND d.name = :source
+          AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
+        ORDER BY a.sensing_start, a.id
+        LIMIT 1 FOR UPDATE OF a SKIP LOCKED
+        """
+    )
+    values = {"site_id": site_id, "source": source, "date_from": date_from, "date_to": date_to}
+    found = connection.execute(statement, values).scalar_one_or_none()
+    if found is None:
+        return None
+    lease = (owner, now + timedelta(seconds=lease_seconds))
+    transition(connection, [found], AcquisitionState.DOWNLOADING, actor=owner, lease=lease)
+    connection.execute(text("UPDATE s4c.acquisition SET attempts = attempts + 1 WHERE id = :id"), {"id": found})
+    return get_acquisition(connection, found)
+
+
+def extend_lease(connection: Connection, acquisition_id: int, owner: str, until: datetime) -> None:
+    """Prolong a lease while the transfer goes on.
+
+    Raises
+    ------
+    LeaseLostError : the lease ran out and was given back.
+    """
+    _own(connection, acquisition_id, owner)
+    connection.execute(
+        text("UPDATE s4c.acquisition SET lease_until = :until WHERE id = :id"), {"until": until, "id": acquisition_id}
+    )
+
+
+def _own(connection: Connection, acquisition_id: int, owner: str) -> Acquisition:
+    holder = connection.execute(
+        text("SELECT lease_owner FROM s4c.acquisition WHERE id = :id FOR UPDATE"), {"id": acquisition_id}
+    ).scalar_one_or_none()
+    if holder != owner:
+        raise LeaseLostError(
+            f"Acquisition {acquisition_id} is no longer held by {owner}.",
+            hint="raise lease.seconds if transfers take longer",
+        )
+    return get_acquisition(connection, acquisition_id)
+
+
+def complete(
+    connection: Connection,
+    acquisition_id: int,
+    *,
+    owner: str,
+    full_path: str,
+    fetch_mode: str,
+    size_bytes: int,
+    checksum: str,
+) -> None:
+    """Record a complete transfer."""
+    _own(connection, acquisition_id, owner)
+    transition(connection, [acquisition_id], AcquisitionState.DOWNLOADED, actor=owner)
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.acquisition
+            SET full_path = :full_path, fetch_mode = CAST(:fetch_mode AS s4c.fetch_mode), size_bytes = :size_bytes,
+                checksum = :checksum, storage_state = 'online', attempts = 0
+            WHERE id = :id
+            """
+        ),
+        {
+            "full_path": full_path,
+            "fetch_mode": fetch_mode,
+            "size_bytes": size_bytes,
+            "checksum": checksum,
+            "id": acquisition_id,
+        },
+    )
+
+
+def retry_delay(failures: int, interval: timedelta) -> timedelta:
+    """Return the pause after the k-th failure: the interval, doubled each time, 12 h at most."""
+    doubled: timedelta = interval * 2 ** min(max(failures - 1, 0), 16)
+    return min(doubled, LONGEST_DELAY)
+
+
+def fail(
+    connection: Connection,
+    acquisition_id: int,
+    *,
+    owner: str,
+    reason: str,
+    error: str,
+    now: datetime,
+    max_retries: int,
+    retry_interval: timedelta,
+    counts_as_attempt: bool = True,
+) -> AcquisitionState:
+    """Record a failed transfer: due again after a pause, or given up when its tries are used.
+
+    Parameters
+    ----------
+    counts_as_attempt : False for faults that are not the product's (a full disk).
+    """
+    acquisition = _own(connection, acquisition_id, owner)
+    if not counts_as_attempt:
+        transition(connection, [acquisition_id], AcquisitionState.QUEUED, actor=owner, reason=reason, error=error)
+        connection.execute(
+            text("UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = :id"),
+            {"id": acquisition_id},
+        )
+        return AcquisitionState.QUEUED
+    if acquisition.attempts > max_retries:
+        after = AcquisitionState.ABORTED
+        due = None
+    else:
+        after = AcquisitionState.FAILED
+        due = now + retry_delay(acquisition.attempts, retry_interval)
+    transition(connection, [acquisition_id], after, actor=owner, reason=reason, error=error, next_attempt_at=due)
+    return after
+
+
+def force_retry(connection: Connection, acquisition_ids: list[int], *, actor: str) -> None:
+    """Queue acquisitions again that failed, were given up or ignored, with a fresh count of tries."""
+    transition(connection, acquisition_ids, AcquisitionState.QUEUED, actor=actor, reason="forced")
+    connection.execute(text("UPDATE s4c.acquisition SET attempts = 0 WHERE id = ANY(:ids)"), {"ids": acquisition_ids})
+
+
+def downloaded(connection: Connection, site_id: int, satellites: list[str]) -> list[Acquisition]:
+    """Return the fetched acquisitions of a site that nothing has begun to process, oldest first."""
+    statement = text(
+        """
+        SELECT a.id FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'downloaded'
+          AND a.satellite_id = ANY(:satellites)
+        ORDER BY a.sensing_start, a.id
+        """
+    )
+    ids = connection.execute(
+        statement, {"site_id": site_id, "satellites": [SATELLITES[name] for name in satellites]}
+    ).scalars()
+    return [get_acquisition(connection, number) for number in ids.all()]

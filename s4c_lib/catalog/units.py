@@ -1,0 +1,286 @@
+"""Pre-processing units of acquisitions: claimed on a lease, tried a limited number of times, rolled up.
+
+A unit is a tile of an optical acquisition, ``single`` (backscatter) or ``pair:<previous acquisition id>``
+(coherence) of a radar one. Source: operations.md §1.4, spec/README.md C14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, text
+
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
+from s4c_lib.catalog.vocabulary import PROCESSORS, processor_name
+from s4c_lib.errors import LeaseLostError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of work on one acquisition."""
+
+    id: int
+    acquisition_id: int
+    unit_key: str
+    processor: str
+    config_hash: str
+    state: str
+    attempts: int
+    max_attempts: int
+    retryable: bool
+    reason_code: str | None
+    product_id: int | None
+    lease_owner: str | None
+    lease_until: datetime | None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more will happen to it."""
+        exhausted = self.state == "failed" and (not self.retryable or self.attempts >= self.max_attempts)
+        return self.state in {"done", "ignored"} or exhausted
+
+
+_COLUMNS = (
+    "u.id, u.acquisition_id, u.unit_key, u.processor_id, u.config_hash, u.state, u.attempts, u.max_attempts, "
+    "u.retryable, u.reason_code, u.product_id, u.lease_owner, u.lease_until"
+)
+
+
+def _unit(row: RowMapping) -> Unit:
+    values = dict(row)
+    values["processor"] = processor_name(values.pop("processor_id"))
+    return Unit(**values)
+
+
+def ensure_units(
+    connection: Connection,
+    acquisition_id: int,
+    unit_keys: Sequence[str],
+    *,
+    processor: str,
+    config_hash: str,
+    max_attempts: int,
+) -> None:
+    """Make the units of an acquisition for a configuration; those that exist stay as they are."""
+    statement = text(
+        """
+        INSERT INTO s4c.acquisition_unit (acquisition_id, unit_key, processor_id, config_hash, max_attempts)
+        VALUES (:acquisition_id, :unit_key, :processor_id, :config_hash, :max_attempts)
+        ON CONFLICT (acquisition_id, unit_key, processor_id, config_hash) DO NOTHING
+        """
+    )
+    for key in unit_keys:
+        connection.execute(
+            statement,
+            {
+                "acquisition_id": acquisition_id,
+                "unit_key": key,
+                "processor_id": PROCESSORS[processor],
+                "config_hash": config_hash,
+                "max_attempts": max_attempts,
+            },
+        )
+
+
+def units_of(connection: Connection, acquisition_id: int) -> list[Unit]:
+    """Return the units of an acquisition, by processor and key."""
+    statement = text(
+        f"SELECT {_COLUMNS} FROM s4c.acquisition_unit u WHERE u.acquisition_id = :id "
+        "ORDER BY u.processor_id, u.unit_key, u.id"
+    )
+    return [_unit(row) for row in connection.execute(statement, {"id": acquisition_id}).mappings()]
+
+
+def expire(connection: Connection, now: datetime) -> int:
+    """Give back the units of dead workers: pending again, the attempt not counted."""
+    statement = text(
+        """
+        WITH lost AS (
+            SELECT id FROM s4c.acquisition_unit WHERE state = 'processing' AND lease_until < :now
+            ORDER BY id FOR UPDATE SKIP LOCKED
+        )
+        UPDATE s4c.acquisition_unit u
+        SET state = 'pending', attempts = greatest(attempts - 1, 0), lease_owner = NULL, lease_until = NULL,
+            updated_at = clock_timestamp()
+        FROM lost WHERE u.id = lost.id
+        """
+    )
+    return connection.execute(statement, {"now": now}).rowcount
+
+
+def claim(
+    connection: Connection,
+    processor: str,
+    site_id: int,
+    *,
+    owner: str,
+    now: datetime,
+    lease_seconds: float,
+    limit: int = 1,
+) -> list[Unit]:
+    """Take units of an enabled site that are due: failed ones whose pause is over first, then new ones.
+
+    Units another worker looks at are passed over, so two workers never hold one. Each claimed unit counts
+    one attempt, which a lease that runs out gives back.
+    """
+    statement = text(
+        f"""
+        WITH due AS (
+            SELECT u.id
+            FROM s4c.acquisition_unit u
+            JOIN s4c.acquisition a ON a.id = u.acquisition_id
+            WHERE u.processor_id = :processor_id
+              AND EXISTS (
+                  SELECT 1 FROM s4c.site_acquisition m JOIN s4c.site s ON s.id = m.site_id
+                  WHERE m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected' AND s.enabled
+              )
+              AND (u.state = 'pending'
+                   OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
+                       AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now)))
+            ORDER BY (u.state = 'failed') DESC, a.satellite_id, a.relative_orbit, u.unit_key, a.sensing_start, u.id
+            LIMIT :limit FOR UPDATE OF u SKIP LOCKED
+        )
+        UPDATE s4c.acquisition_unit u
+        SET state = 'processing', attempts = u.attempts + 1, lease_owner = :owner, lease_until = :until,
+            reason_code = NULL, failed_reason = NULL, updated_at = clock_timestamp()
+        FROM due WHERE u.id = due.id
+        RETURNING {_COLUMNS}
+        """
+    )
+    rows = connection.execute(
+        statement,
+        {
+            "processor_id": PROCESSORS[processor],
+            "site_id": site_id,
+            "now": now,
+            "limit": limit,
+            "owner": owner,
+            "until": now + timedelta(seconds=lease_seconds),
+        },
+    ).mappings()
+    claimed = sorted((_unit(row) for row in rows), key=lambda unit: unit.id)
+    for acquisition_id in sorted({unit.acquisition_id for unit in claimed}):
+        roll_up(connection, acquisition_id, actor=owner)
+    return claimed
+
+
+def heartbeat(connection: Connection, unit_id: int, *, owner: str, until: datetime) -> None:
+    """Prolong the lease of a unit in work.
+
+    Raises
+    ------
+    LeaseLostError : the lease ran out and the unit was given to someone else.
+    """
+    _own(connection, unit_id, owner)
+    connection.execute(
+        text("UPDATE s4c.acquisition_unit SET lease_until = :until WHERE id = :id"), {"until": until, "id": unit_id}
+    )
+
+
+def _own(connection: Connection, unit_id: int, owner: str) -> Unit:
+    row = (
+        connection.execute(
+            text(f"SELECT {_COLUMNS} FROM s4c.acquisition_unit u WHERE u.id = :id FOR UPDATE"), {"id": unit_id}
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFoundError(f"There is no unit {unit_id}.", hint="its acquisition may have been deleted")
+    unit = _unit(row)
+    if unit.state != "processing" or unit.lease_owner != owner:
+        raise LeaseLostError(
+            f"Unit {unit_id} is no longer held by {owner}.", hint="raise lease.seconds if units take longer"
+        )
+    return unit
+
+
+def finish(
+    connection: Connection,
+    unit_id: int,
+    *,
+    owner: str,
+    product_id: int | None,
+    cloud_pct: float | None = None,
+    snow_pct: float | None = None,
+) -> AcquisitionState:
+    """Record a unit's success and return the new state of its acquisition."""
+    unit = _own(connection, unit_id, owner)
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.acquisition_unit
+            SET state = 'done', product_id = :product_id, cloud_pct = :cloud_pct, snow_pct = :snow_pct,
+                lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
+            WHERE id = :id
+            """
+        ),
+        {"product_id": product_id, "cloud_pct": cloud_pct, "snow_pct": snow_pct, "id": unit_id},
+    )
+    return roll_up(connection, unit.acquisition_id, actor=owner)
+
+
+def fail(
+    connection: Connection,
+    unit_id: int,
+    *,
+    owner: str,
+    reason: str,
+    error: str,
+    retryable: bool,
+    next_attempt_at: datetime | None,
+) -> AcquisitionState:
+    """Record a unit's failure and return the new state of its acquisition."""
+    unit = _own(connection, unit_id, owner)
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.acquisition_unit
+            SET state = 'failed', reason_code = :reason, failed_reason = :error, retryable = :retryable,
+                next_attempt_at = :next_attempt_at, lease_owner = NULL, lease_until = NULL,
+                updated_at = clock_timestamp()
+            WHERE id = :id
+            """
+        ),
+        {
+            "reason": reason,
+            "error": error,
+            "retryable": retryable,
+            "next_attempt_at": next_attempt_at,
+            "id": unit_id,
+        },
+    )
+    return roll_up(connection, unit.acquisition_id, actor=owner)
+
+
+def rolled_up(units: Sequence[Unit]) -> AcquisitionState:
+    """Return the state an acquisition has by its units.
+
+    processed when all are terminal and one is done or all are ignored; processing_failed when all are
+    terminal and none is; else processing.
+    """
+    if not all(unit.terminal for unit in units):
+        return AcquisitionState.PROCESSING
+    states = {unit.state for unit in units}
+    return (
+        AcquisitionState.PROCESSED if "done" in states or states == {"ignored"} else AcquisitionState.PROCESSING_FAILED
+    )
+
+
+def roll_up(connection: Connection, acquisition_id: int, *, actor: str) -> AcquisitionState:
+    """Bring an acquisition's state in line with its units, through the state machine."""
+    current = AcquisitionState(
+        connection.execute(
+            text("SELECT state FROM s4c.acquisition WHERE id = :id FOR UPDATE"), {"id": acquisition_id}
+        ).scalar_one()
+    )
+    after = rolled_up(units_of(connection, acquisition_id))
+    if current is after:
+        return after
+    if current is not AcquisitionState.PROCESSING:
+        transition(connection, [acquisition_id], AcquisitionState.PROCESSING, actor=actor)
+    if after is not AcquisitionState.PROCESSING:
+        transition(connection, [acquisition_id], after, actor=actor)
+    return after

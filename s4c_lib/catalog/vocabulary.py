@@ -1,0 +1,46 @@
+"""The numbers behind the names: satellites, processors, product types (Sen4CAP's own ids, spec operations.md §1.2)."""
+
+from __future__ import annotations
+
+SATELLITES = {"s2": 1, "l8": 2, "s1": 3, "l9": 4}
+SATELLITE_OF_NAME = {"sentinel2": "s2", "landsat8": "l8", "sentinel1": "s1", "landsat9": "l9"}
+
+PROCESSORS = {
+    "l2a": 1,
+    "l3b": 3,
+    "l2s1": 7,
+    "lpis": 8,
+    "s4c_l4a": 9,
+    "s4c_l4b": 10,
+    "s4c_l4c": 11,
+    "s4c_mdb1": 14,
+    "l2a_msk": 15,
+    "ingest": 100,
+}
+L4_PROCESSORS = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
+
+PRODUCT_TYPES = {
+    "l2a": 1,
+    "l3b": 3,
+    "l1c": 7,
+    "s1_l2a_amp": 10,
+    "s1_l2a_cohe": 11,
+    "s4c_l4a": 12,
+    "s4c_l4b": 13,
+    "lpis": 14,
+    "s4c_l4c": 15,
+    "l2a_msk": 26,
+}
+
+# Landsat 9 shares the switches, windows and sources of Landsat 8.
+SEARCHED_SATELLITES = ("s1", "s2", "l8")
+
+
+def processor_name(number: int) -> str:
+    """Return the short name of a processor id."""
+    return next(name for name, value in PROCESSORS.items() if value == number)
+
+
+def satellite_name(number: int) -> str:
+    """Return the short name (``s2``) of a satellite id."""
+    return next(name for name, value in SATELLITES.items() if value == number)
