@@ -1,0 +1,97 @@
+"""Small real rasters for made-up products: coarse pixels, true georeference, content fixed by a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
+
+# Pixels along a tile in the place of 10980 (10 m) and 5490 (20 m): 900 m and 1800 m, so that a season stays small.
+PIXELS = {10: 122, 20: 61, 60: 61}
+
+Array = npt.NDArray[np.generic]
+
+
+def smooth_field(rng: np.random.Generator, pixels: int) -> npt.NDArray[np.float64]:
+    """A field-like pattern in 0..1, float64 (pixels, pixels), the same for one state of ``rng``."""
+    waves = rng.uniform(2, 9, size=(4, 2))
+    phases = rng.uniform(0, 2 * np.pi, size=4)
+    y, x = np.mgrid[0:pixels, 0:pixels] / pixels
+    total = sum(np.sin(wave[0] * x + wave[1] * y + phase) for wave, phase in zip(waves, phases, strict=True))
+    return np.asarray((total + 4) / 8, dtype=np.float64)
+
+
+def tile_raster(tile: Sentinel2Tile, array: Array, *, driver: str, nodata: float | None = None) -> bytes:
+    """Bytes of a raster that spans a tile exactly.
+
+    Parameters
+    ----------
+    array : (rows, columns), of any type the driver takes.
+    driver : ``JP2OpenJPEG`` (lossless) or ``GTiff``.
+    """
+    pixel = TILE_M / array.shape[1]
+    return placed_raster(array, driver=driver, epsg=tile.epsg, corner=(tile.ulx, tile.uly), pixel=pixel, nodata=nodata)
+
+
+def placed_raster(
+    array: Array,
+    *,
+    driver: str,
+    epsg: int,
+    corner: tuple[float, float],
+    pixel: float,
+    nodata: float | None = None,
+    tags: dict[str, str] | None = None,
+) -> bytes:
+    """Bytes of a north-up raster with its upper-left corner at ``corner`` (metres)."""
+    from rasterio import Affine
+    from rasterio.io import MemoryFile
+
+    jpeg2000 = driver == "JP2OpenJPEG"
+    options = {"QUALITY": "100", "REVERSIBLE": "YES"} if jpeg2000 else {"compress": "deflate"}
+    # By its extension GDAL decides whether the georeference goes into the JP2 or into a file beside it.
+    with MemoryFile(ext=".jp2" if jpeg2000 else ".tif") as memory:
+        with memory.open(
+            driver=driver,
+            height=array.shape[0],
+            width=array.shape[1],
+            count=1,
+            dtype=array.dtype.name,
+            crs=f"EPSG:{epsg}",
+            transform=Affine(pixel, 0, corner[0], 0, -pixel, corner[1]),
+            nodata=nodata,
+            **options,
+        ) as raster:
+            raster.write(array, 1)
+            if tags:
+                raster.update_tags(**tags)
+        return bytes(memory.read())
+
+
+def radar_raster(array: Array, corners: Sequence[tuple[float, float]]) -> bytes:
+    """Bytes of a TIFF in radar geometry, tied to the ground by the four corners of its footprint (lon, lat)."""
+    from rasterio.control import GroundControlPoint
+    from rasterio.io import MemoryFile
+
+    rows, columns = array.shape
+    places = ((0, 0), (0, columns), (rows, columns), (rows, 0))
+    points = [
+        GroundControlPoint(row=row, col=column, x=lon, y=lat, z=0)
+        for (row, column), (lon, lat) in zip(places, corners, strict=True)
+    ]
+    complex_data = np.iscomplexobj(array)
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            height=rows,
+            width=columns,
+            count=1,
+            dtype="complex_int16" if complex_data else array.dtype.name,
+            gcps=points,
+            crs="EPSG:4326",
+        ) as raster:
+            raster.write(array, 1)
+        return bytes(memory.read())
