@@ -220,6 +220,29 @@ def get_product(connection: Connection, product_id: int) -> Product:
     return _product(row)
 
 
+def share_with_site(connection: Connection, site_id: int) -> int:
+    """Give a site the products that were made for another one of acquisitions it selects too."""
+    statement = text(
+        """
+        INSERT INTO s4c.product_site (product_id, site_id)
+        SELECT p.id, m.site_id
+        FROM s4c.product p JOIN s4c.site_acquisition m ON m.acquisition_id = p.acquisition_id
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND p.state = 'active'
+        ON CONFLICT DO NOTHING
+        """
+    )
+    return connection.execute(statement, {"site_id": site_id}).rowcount
+
+
+def sites_using(connection: Connection, acquisition_id: int) -> list[int]:
+    """Return the sites that select an acquisition: they share what is made of it."""
+    statement = text(
+        "SELECT site_id FROM s4c.site_acquisition "
+        "WHERE acquisition_id = :id AND relevance = 'selected' ORDER BY site_id"
+    )
+    return list(connection.execute(statement, {"id": acquisition_id}).scalars())
+
+
 def inputs_of(connection: Connection, product_id: int) -> list[int]:
     """Return the numbers of the products one was made from."""
     statement = text("SELECT input_product_id FROM s4c.product_input WHERE product_id = :id ORDER BY 1")

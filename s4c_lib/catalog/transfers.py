@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
-from s4c_lib.catalog.vocabulary import SATELLITES
+from s4c_lib.catalog.vocabulary import SEARCH_GROUPS
 from s4c_lib.errors import LeaseLostError
 
 LONGEST_DELAY = timedelta(hours=12)
@@ -207,8 +208,13 @@ def force_retry(connection: Connection, acquisition_ids: list[int], *, actor: st
     connection.execute(text("UPDATE s4c.acquisition SET attempts = 0 WHERE id = ANY(:ids)"), {"ids": acquisition_ids})
 
 
-def downloaded(connection: Connection, site_id: int, satellites: list[str]) -> list[Acquisition]:
-    """Return the fetched acquisitions of a site that nothing has begun to process, oldest first."""
+def downloaded(connection: Connection, site_id: int, satellites: Sequence[str]) -> list[Acquisition]:
+    """Return the fetched acquisitions of a site that nothing has begun to process, oldest first.
+
+    Parameters
+    ----------
+    satellites : search groups ``s1``, ``s2``, ``l8`` (Landsat 8 and 9).
+    """
     statement = text(
         """
         SELECT a.id FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
@@ -217,7 +223,30 @@ def downloaded(connection: Connection, site_id: int, satellites: list[str]) -> l
         ORDER BY a.sensing_start, a.id
         """
     )
-    ids = connection.execute(
-        statement, {"site_id": site_id, "satellites": [SATELLITES[name] for name in satellites]}
-    ).scalars()
+    numbers = [number for name in satellites for number in SEARCH_GROUPS[name]]
+    ids = connection.execute(statement, {"site_id": site_id, "satellites": numbers}).scalars()
     return [get_acquisition(connection, number) for number in ids.all()]
+
+
+def anything_left(
+    connection: Connection, site_id: int, now: datetime, date_from: datetime, date_to: datetime
+) -> bool:
+    """Tell whether an acquisition of a site waits to be fetched, tried again, given back or registered."""
+    statement = text(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+            WHERE m.site_id = :site_id AND m.relevance = 'selected'
+              AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
+              AND (a.state IN ('queued', 'downloaded')
+                   OR (a.state = 'failed' AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now))
+                   OR (a.state = 'downloading' AND a.lease_until < :now)
+                   OR (a.state = 'processed' AND EXISTS (
+                           SELECT 1 FROM s4c.product p WHERE p.acquisition_id = a.id AND p.state = 'active'
+                             AND NOT EXISTS (SELECT 1 FROM s4c.product_site x
+                                             WHERE x.product_id = p.id AND x.site_id = :site_id))))
+        )
+        """
+    )
+    values = {"site_id": site_id, "now": now, "date_from": date_from, "date_to": date_to}
+    return bool(connection.execute(statement, values).scalar_one())

@@ -166,6 +166,32 @@ def claim(
     return claimed
 
 
+def claim_of(connection: Connection, acquisition_id: int, *, owner: str, until: datetime) -> list[Unit]:
+    """Take all units of one acquisition that are still to do.
+
+    Raises
+    ------
+    LeaseLostError : another worker holds one of them.
+    """
+    open_units = [unit for unit in units_of(connection, acquisition_id) if not unit.terminal]
+    if any(unit.state == "processing" for unit in open_units):
+        raise LeaseLostError(f"A unit of acquisition {acquisition_id} is held by another worker.")
+    for unit in open_units:
+        connection.execute(
+            text(
+                """
+                UPDATE s4c.acquisition_unit
+                SET state = 'processing', attempts = attempts + 1, lease_owner = :owner, lease_until = :until,
+                    updated_at = clock_timestamp()
+                WHERE id = :id
+                """
+            ),
+            {"owner": owner, "until": until, "id": unit.id},
+        )
+    roll_up(connection, acquisition_id, actor=owner)
+    return [unit for unit in units_of(connection, acquisition_id) if unit.lease_owner == owner]
+
+
 def heartbeat(connection: Connection, unit_id: int, *, owner: str, until: datetime) -> None:
     """Prolong the lease of a unit in work.
 

@@ -33,7 +33,8 @@ PRODUCT_TYPES = {
 }
 
 # Landsat 9 shares the switches, windows and sources of Landsat 8.
-SEARCHED_SATELLITES = ("s1", "s2", "l8")
+SEARCH_GROUPS = {"s1": (3,), "s2": (1,), "l8": (2, 4)}
+SEARCHED_SATELLITES = tuple(SEARCH_GROUPS)
 
 
 def processor_name(number: int) -> str:

@@ -1,0 +1,160 @@
+"""The tasks of an ingest: query, fetch (one chunk each), register."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from operators.base import DomainOperator, retried_by_class
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from s4c_lib.catalog.database import Database
+    from s4c_lib.ingest.context import IngestContext
+
+
+def load_run(database: Database, job_id: int) -> IngestContext:
+    """Return the ingest context of a job."""
+    from datetime import date
+
+    from s4c_lib.catalog.jobs import get_job
+    from s4c_lib.ingest.context import load_context
+    from s4c_lib.ingest.fetch import utc_now
+
+    with database.begin() as connection:
+        job = get_job(connection, job_id)
+    occurrence = job.params.get("occurrence")
+    before = None if occurrence is None else date.fromisoformat(occurrence)
+    return load_context(database, job.season_id, today=utc_now().date(), before=before, job_id=job_id)
+
+
+class IngestOperator(DomainOperator):
+    """An ingest task: it knows its job and adds its counts to it."""
+
+    def record(self, database: Database, job_id: int, counts: Mapping[str, int]) -> None:
+        """Add this task's numbers to the job's, and say them in the log."""
+        from s4c_lib.catalog.jobs import add_counts
+
+        with database.begin() as connection:
+            add_counts(connection, job_id, counts)
+        self.log.info("%s", ", ".join(f"{key} {value}" for key, value in counts.items()))
+
+
+class QueryOperator(IngestOperator):
+    """Search the windows that are due, and decide what the site uses."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Query and return counts."""
+        from s4c_lib.catalog.query_windows import requery
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.query import run_query
+        from s4c_lib.ingest.register import process_owner
+
+        database, job_id = self.database(), self.job_id(context)
+        with retried_by_class():
+            ingest = load_run(database, job_id)
+            if context["params"].get("requery"):
+                with database.begin() as connection:
+                    requery(connection, ingest.season.id)
+            outcome = run_query(
+                database,
+                ingest,
+                now=utc_now(),
+                actor=process_owner(job_id, self.task_id),
+                progress=self._progress,
+            )
+            self.record(database, job_id, outcome.counts())
+        for line in outcome.errors:
+            self.log.warning("%s", line)
+        return outcome.counts()
+
+    def _progress(self, done: int, total: int, label: str) -> None:
+        self.log.info("window %s of %s: %s", done, total, label)
+
+
+class PlanFetchOperator(IngestOperator):
+    """Divide what waits at one source into chunks; the fetch task is mapped over them.
+
+    Parameters
+    ----------
+    source : name of the data source.
+    slots : how many transfers from it may go on at once.
+    """
+
+    def __init__(self, *, source: str, slots: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.slots = slots
+
+    def execute(self, context: Context) -> list[int]:
+        """Return how many acquisitions each fetch task takes."""
+        from s4c_lib.ingest.fetch import plan_chunks, prepare, utc_now
+        from s4c_lib.ingest.register import process_owner
+
+        database, job_id = self.database(), self.job_id(context)
+        with retried_by_class():
+            ingest = load_run(database, job_id)
+            prepare(database, ingest, now=utc_now(), actor=process_owner(job_id, self.task_id))
+            chunks = plan_chunks(database, ingest, self.source, slots=self.slots)
+        self.log.info("%s acquisitions to fetch from %s in %s tasks", sum(chunks), self.source, len(chunks))
+        return chunks
+
+
+class FetchOperator(IngestOperator):
+    """Fetch some acquisitions of one source; mapped over the planned chunks.
+
+    Parameters
+    ----------
+    source : name of the data source.
+    chunk : how many acquisitions this task takes at most.
+    """
+
+    def __init__(self, *, source: str, chunk: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.chunk = chunk
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Fetch and return counts."""
+        from s4c_lib.ingest.fetch import run_fetch, utc_now
+        from s4c_lib.ingest.register import process_owner
+
+        database, job_id = self.database(), self.job_id(context)
+        with retried_by_class():
+            outcome = run_fetch(
+                database,
+                load_run(database, job_id),
+                self.source,
+                owner=process_owner(job_id, f"{self.task_id}[{context['ti'].map_index}]"),
+                limit=self.chunk,
+                clock=utc_now,
+                progress=self._progress,
+            )
+            self.record(database, job_id, outcome.counts())
+        return outcome.counts()
+
+    def _progress(self, done: int, total: int, name: str) -> None:
+        self.log.info("%s of %s: %s", done, total, name)
+
+
+class RegisterOperator(IngestOperator):
+    """Register what was fetched and needs no further processing."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Register and return counts."""
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.register import process_owner, run_register
+
+        database, job_id = self.database(), self.job_id(context)
+        with retried_by_class():
+            outcome = run_register(
+                database,
+                load_run(database, job_id),
+                owner=process_owner(job_id, self.task_id),
+                job_id=job_id,
+                clock=utc_now,
+            )
+            self.record(database, job_id, outcome.counts())
+        return outcome.counts()

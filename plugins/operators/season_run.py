@@ -1,0 +1,149 @@
+"""First and last task of every season DAG: open the run's job, close it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+from operators.base import OPEN_TASK, DomainOperator, retried_by_class
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from s4c_lib.runs import Opening, RunRequest
+
+START_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
+FINISHED_WELL = {"success", "skipped"}
+
+
+class OpenRunOperator(DomainOperator):
+    """Make the run's job and start it; wait, without a worker, for its inputs and for the lock.
+
+    Looks once; only when the run is not ready it defers to a trigger, then looks again.
+
+    Parameters
+    ----------
+    site, season, processor : short names.
+    """
+
+    def __init__(self, *, site: str, season: str, processor: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.site = site
+        self.season = season
+        self.processor = processor
+
+    def execute(self, context: Context) -> int:
+        """Open the run."""
+        return self._open(context)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> int:
+        """Go on after waiting."""
+        self.log.info("Looking again: %s", event["reason"])
+        return self._open(context)
+
+    def _open(self, context: Context) -> int:
+        from s4c_lib.errors import Sen4capError
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.runs import open_run
+
+        request = self._request(context)
+        with retried_by_class():
+            try:
+                opening = open_run(self.database(), request, now=utc_now())
+                if opening.holder is not None and self._release_lost(context, opening):
+                    opening = open_run(self.database(), request, now=utc_now())
+            except Sen4capError as error:
+                if not error.retryable:
+                    self._fail_job(request, error)
+                raise
+        context["ti"].xcom_push(key="job_id", value=opening.job_id)
+        if opening.status == "skipped":
+            raise AirflowSkipException(opening.text)
+        if opening.status == "waiting":
+            self.log.info("Job %s waits: %s", opening.job_id, opening.text)
+            self._defer(opening)
+        self.log.info("Job %s started", opening.job_id)
+        return opening.job_id
+
+    def _request(self, context: Context) -> RunRequest:
+        from s4c_lib.runs import RunRequest
+
+        dag_run = context["dag_run"]
+        start_type = START_TYPES.get(str(getattr(dag_run.run_type, "value", dag_run.run_type)), "manual")
+        end = dag_run.data_interval_end
+        options = {key: value for key, value in context["params"].items() if value not in (None, "", [])}
+        settings = options.pop("settings", {})
+        # form fields that are parameters of the registry carry their key as name
+        settings |= {key: options.pop(key) for key in [name for name in options if "." in name]}
+        return RunRequest(
+            site=self.site,
+            season=self.season,
+            processor=self.processor,
+            key=dag_run.run_id,
+            start_type=start_type,
+            requested_by=getattr(dag_run, "triggering_user_name", None) or "airflow",
+            occurrence=end.date() if start_type != "manual" and end is not None else None,
+            settings=settings,
+            options=options,
+            airflow_dag_id=dag_run.dag_id,
+            airflow_run_id=dag_run.run_id,
+        )
+
+    def _release_lost(self, context: Context, opening: Opening) -> bool:
+        """End the job that holds the lock when Airflow says that its run is over."""
+        from s4c_lib.runs import release_lost
+
+        holder = opening.holder
+        if holder is None or holder.airflow_dag_id is None or holder.airflow_run_id is None:
+            return False
+        state = context["ti"].get_dagrun_state(dag_id=holder.airflow_dag_id, run_id=holder.airflow_run_id)
+        return release_lost(self.database(), holder.id, str(getattr(state, "value", state)))
+
+    def _fail_job(self, request: RunRequest, error: Exception) -> None:
+        from s4c_lib.runs import fail_request
+
+        fail_request(self.database(), request, error)
+
+    def _defer(self, opening: Opening) -> None:
+        from s4c_airflow.triggers import MayStartTrigger
+
+        self.defer(
+            trigger=MayStartTrigger(
+                opening.job_id, self.connection_id, opening.first_check_seconds, opening.poll_seconds
+            ),
+            method_name="resume",
+        )
+
+
+class CloseRunOperator(DomainOperator):
+    """End the run's job by what became of its tasks; a teardown, so it runs whatever happened."""
+
+    def execute(self, context: Context) -> str:
+        """Close the run."""
+        from s4c_lib.runs import close_run
+
+        ti = context["ti"]
+        states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+        failed = {
+            task: str(state)
+            for task, state in states.items()
+            if task not in {self.task_id, OPEN_TASK} and state is not None and str(state) not in FINISHED_WELL
+        }
+        job = close_run(self.database(), self.job_id(context), failed_tasks=failed)
+        self.log.info("Job %s ended %s %s", job.id, job.state, job.detail or "")
+        return str(job.state)
+
+
+class ComputeOperator(DomainOperator):
+    """Compute the product of the run's processor."""
+
+    def __init__(self, *, processor: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.processor = processor
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Compute, register, and return counts."""
+        from s4c_lib.processors import load
+
+        with retried_by_class():
+            return dict(load(self.processor)(self.database(), self.job_id(context)))

@@ -1,0 +1,26 @@
+"""The task of ``s4c__sync``: bring manifest, pools and jobs in line with the databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from operators.base import DomainOperator, retried_by_class
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SyncOperator(DomainOperator):
+    """Write the manifest anew if it changed, make the pools, close jobs whose Airflow run is over."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Synchronise and return counts."""
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.settings import Settings
+        from s4c_lib.synchronise import synchronise
+
+        with retried_by_class():
+            outcome = synchronise(self.database(), Settings(), today=utc_now().date())
+        for line in outcome.messages:
+            self.log.info("%s", line)
+        return outcome.counts()

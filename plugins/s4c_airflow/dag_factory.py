@@ -1,0 +1,109 @@
+"""From the manifest to DAGs: one per processor of a season, of constant shape.
+
+Reads one file; no database, no network, no clock. At task time only the DAG asked for is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, get_parsing_context
+from operators.base import OPEN_TASK
+from operators.ingest import FetchOperator, PlanFetchOperator, QueryOperator, RegisterOperator
+from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
+from s4c_airflow.forms import form
+from s4c_airflow.timetables import IngestTimetable, SeasonTimetable
+from s4c_lib.manifest import DagEntry, Manifest, read_manifest
+from s4c_lib.settings import Settings
+
+# Before any satellite of the system flew: neither a backfill nor a run by hand can lie before it.
+FIRST_DAY = datetime(2014, 1, 1, tzinfo=UTC)
+
+PURPOSE = {
+    "ingest": "Finds the acquisitions of the season, fetches or links them, and registers what is ready to use.",
+    "s4c_l4a": "Crop type of every declared parcel, with a confidence, and crop diversification per holding.",
+    "s4c_l4b": "Mowing events of every grassland parcel, with date and confidence.",
+    "s4c_l4c": "Agricultural practices per parcel: harvest, catch crops, fallow, nitrogen-fixing crops.",
+}
+
+
+def shard_of(site: str, shards: int) -> int:
+    """Return which of the DAG files builds a site's DAGs: a hash of its name, the same in every process."""
+    return int.from_bytes(hashlib.sha256(site.encode()).digest()[:4], "big") % shards
+
+
+def season_dags(shard: int, shards: int) -> dict[str, DAG]:
+    """Return the season DAGs of one DAG file, by name."""
+    manifest = read_manifest(Settings().manifest_path)
+    wanted = get_parsing_context().dag_id
+    return {
+        entry.dag_id: build(entry, manifest)
+        for entry in manifest.dags
+        if shard_of(entry.site, shards) == shard and wanted in (None, entry.dag_id)
+    }
+
+
+def build(entry: DagEntry, manifest: Manifest) -> DAG:
+    """Return the DAG of one manifest entry."""
+    dag = DAG(
+        dag_id=entry.dag_id,
+        dag_display_name=entry.dag_id,
+        description=PURPOSE[entry.processor],
+        doc_md=_documentation(entry),
+        schedule=_timetable(entry) if entry.enabled else None,
+        start_date=FIRST_DAY,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        params=form(entry.processor),
+        tags=[entry.site, entry.season, entry.processor],
+        render_template_as_native_obj=False,
+    )
+    with dag:
+        opened = OpenRunOperator(task_id=OPEN_TASK, site=entry.site, season=entry.season, processor=entry.processor)
+        closed = CloseRunOperator(task_id="close").as_teardown(setups=opened, on_failure_fail_dagrun=True)
+        if entry.processor == "ingest":
+            _ingest_tasks(entry, manifest, opened, closed)
+        else:
+            opened >> ComputeOperator(task_id="compute", processor=entry.processor, pool="cpu") >> closed
+    return dag
+
+
+def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any) -> None:
+    query = QueryOperator(task_id="query")
+    register = RegisterOperator(task_id="register", trigger_rule="none_failed", pool="db_write")
+    opened >> query >> register >> closed
+    for source in entry.sources:
+        # XComs can be mapped over only as a task's return value, hence one small planning task a source
+        plan = PlanFetchOperator(task_id=f"plan_{source}", source=source, slots=manifest.pools[f"ds_{source}"])
+        fetch = FetchOperator.partial(task_id=f"fetch_{source}", source=source, pool=f"ds_{source}").expand(
+            chunk=plan.output
+        )
+        query >> plan >> fetch >> register
+
+
+def _timetable(entry: DagEntry) -> SeasonTimetable | IngestTimetable:
+    past = entry.phase == "past"
+    if entry.interval is not None:
+        first, after_last, days = entry.interval
+        return IngestTimetable(first, after_last, days, entry.schedule, past)
+    return SeasonTimetable(entry.dates, entry.schedule, past)
+
+
+def _documentation(entry: DagEntry) -> str:
+    lines = [
+        f"## {entry.site_name}, season {entry.season_name} ({entry.start} to {entry.end})",
+        "",
+        PURPOSE[entry.processor],
+        "",
+        f"* Schedule: {entry.schedule}" + ("" if entry.enabled else " (**disabled**: nothing is scheduled)"),
+        f"* The season is {entry.phase}."
+        + (f" Run it with `s4c season backfill {entry.site} {entry.season}`." if entry.phase == "past" else ""),
+        f"* Why a run waits: `s4c jobs list --site {entry.site}`, or the log of the task `open`.",
+    ]
+    if entry.sources:
+        lines.append(f"* Data sources: {', '.join(entry.sources)}")
+    lines += ["", "Parameters of a run by hand: the fields of the trigger form; all others in `settings`, by key."]
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""The register step: products that need no further processing become units done and products in force."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection
+
+from s4c_lib.catalog import products, transfers, units
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
+from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.database import Database
+from s4c_lib.errors import LeaseLostError
+from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.selection import READY_MADE
+from s4c_lib.reasons import Reason
+from s4c_lib.sources.product_kinds import ProductKind
+
+log = structlog.get_logger(__name__)
+
+SOFTWARE_VERSION = importlib.metadata.version("sen4cap-airflow")
+
+_PRODUCT_TYPE = {
+    ProductKind.S2_L2A: ("l2a", "l2a"),
+    ProductKind.MUSCATE_L2A: ("l2a", "l2a"),
+    ProductKind.LANDSAT_L2SP: ("l2a", "l2a"),
+    ProductKind.S1_AMP: ("s1_l2a_amp", "l2s1"),
+    ProductKind.S1_COHE: ("s1_l2a_cohe", "l2s1"),
+}
+
+
+@dataclass(slots=True)
+class RegisterOutcome:
+    """Numbers of one register step."""
+
+    registered: int = 0
+    waiting: int = 0
+    gone: int = 0
+    shared: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers for a job or an XCom."""
+        return {"registered": self.registered, "waiting": self.waiting, "gone": self.gone, "shared": self.shared}
+
+
+def unit_keys(acquisition: Acquisition) -> list[str]:
+    """Return the pre-processing units of an acquisition: its tiles, or ``single`` where it has none."""
+    if acquisition.satellite == "s1":
+        return ["single"]
+    return list(acquisition.tiles) or ["single"]
+
+
+def run_register(
+    database: Database, context: IngestContext, *, owner: str, job_id: int | None, clock: Callable[[], datetime]
+) -> RegisterOutcome:
+    """Register every fetched ready-made product of the site; others get the units that wait for a processor."""
+    outcome = RegisterOutcome()
+    with database.begin() as connection:
+        units.expire(connection, clock())
+        fetched = transfers.downloaded(connection, context.site.id, list(context.satellites))
+        attempts = 1 + int(context.parameters["processor.l2a.optical.max-retries"])
+        for acquisition in fetched:
+            processor = "l2s1" if acquisition.satellite == "s1" else "l2a"
+            units.ensure_units(
+                connection,
+                acquisition.id,
+                unit_keys(acquisition),
+                processor=processor,
+                config_hash=context.parameters.hash_for(processor),
+                max_attempts=attempts,
+            )
+    for acquisition in fetched:
+        if ProductKind(acquisition.kind) not in READY_MADE:
+            outcome.waiting += 1
+            continue
+        with database.begin() as connection:
+            _register_one(connection, context, acquisition.id, owner, job_id, clock(), outcome)
+    with database.begin() as connection:
+        outcome.shared = products.share_with_site(connection, context.site.id)
+    return outcome
+
+
+def _register_one(
+    connection: Connection,
+    context: IngestContext,
+    acquisition_id: int,
+    owner: str,
+    job_id: int | None,
+    now: datetime,
+    outcome: RegisterOutcome,
+) -> None:
+    acquisition = get_acquisition(connection, acquisition_id)
+    path = Path(str(acquisition.full_path))
+    if not path.exists():
+        # a link whose target went, or files removed by hand: fetch it again
+        transition(
+            connection,
+            [acquisition_id],
+            AcquisitionState.QUEUED,
+            actor=owner,
+            reason=str(Reason.INPUT_MISSING),
+            error=f"{path} is gone",
+        )
+        outcome.gone += 1
+        return
+    product_type, processor = _PRODUCT_TYPE[ProductKind(acquisition.kind)]
+    lease = now + timedelta(seconds=float(context.parameters["lease.seconds"]))
+    try:
+        claimed = units.claim_of(connection, acquisition_id, owner=owner, until=lease)
+    except LeaseLostError as error:
+        log.info("unit is in other hands", product=acquisition.source_product_name, reason=error.one_line)
+        return
+    product_id = products.register(
+        connection,
+        products.NewProduct(
+            product_type=product_type,
+            processor=processor,
+            satellite=acquisition.satellite,
+            job_id=job_id,
+            acquisition_id=acquisition_id,
+            name=acquisition.source_product_name,
+            full_path=str(path),
+            acquired_at=acquisition.sensing_start,
+            tiles=acquisition.tiles,
+            relative_orbit=acquisition.relative_orbit,
+            direction=acquisition.direction,
+            software_version=SOFTWARE_VERSION,
+            config_hash=context.parameters.hash_for(processor),
+            input_fingerprint=acquisition.checksum,
+            metadata={"kind": acquisition.kind, "platform": acquisition.platform},
+        ),
+        site_ids=products.sites_using(connection, acquisition_id),
+    )
+    for unit in claimed:
+        units.finish(connection, unit.id, owner=owner, product_id=product_id, cloud_pct=acquisition.cloud_pct)
+    outcome.registered += 1
+
+
+def process_owner(job_id: int, task: str) -> str:
+    """Return the name under which a worker holds leases."""
+    return f"job {job_id} {task} {os.uname().nodename}:{os.getpid()}"

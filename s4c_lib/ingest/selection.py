@@ -1,0 +1,103 @@
+"""Which of the products found a site uses, and why the others are left out. Pure decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s4c_lib.parameters import Snapshot
+from s4c_lib.reasons import Reason
+from s4c_lib.sources.model import Candidate
+from s4c_lib.sources.product_kinds import ProductKind
+
+# Implementations of L2A that need no program: the product is used as it comes.
+READY_MADE_L2A = {"esa": ProductKind.S2_L2A, "muscate": ProductKind.MUSCATE_L2A}
+L1C_EXECUTORS = frozenset({"maja", "sen2cor"})
+
+READY_MADE = frozenset(
+    {
+        ProductKind.S2_L2A,
+        ProductKind.MUSCATE_L2A,
+        ProductKind.LANDSAT_L2SP,
+        ProductKind.S1_AMP,
+        ProductKind.S1_COHE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRules:
+    """What a site wants.
+
+    Attributes
+    ----------
+    tiles : selected MGRS tiles.
+    l2a_implementation : how L2A is obtained: esa, muscate, sen2cor or maja.
+    l2a_executors, s1_executor : programs configured here that make L2A from L1C, and backscatter and coherence
+        from SLC or GRD (``none`` where there is none).
+    max_cloud_pct : by satellite (``s2``, ``l8``).
+    orbits : relative orbits to keep; all when empty.
+    """
+
+    tiles: frozenset[str]
+    l2a_implementation: str
+    l2a_executors: frozenset[str]
+    s1_executor: str
+    coherence: bool
+    orbits: frozenset[int]
+    max_cloud_pct: dict[str, float]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, tiles: frozenset[str], l2a_executors: frozenset[str]) -> SelectionRules:
+        """Read the rules from the parameters of a site and season."""
+        return cls(
+            tiles=tiles,
+            l2a_implementation=str(snapshot["processor.l2a.s2.implementation"]),
+            l2a_executors=l2a_executors,
+            s1_executor=str(snapshot["processor.l2s1.executor"]),
+            coherence=bool(snapshot["processor.l2s1.compute.coherence"]),
+            orbits=frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
+            max_cloud_pct={
+                satellite: float(snapshot[f"downloader.{satellite}.max_cloud_coverage"]) for satellite in ("s2", "l8")
+            },
+        )
+
+
+def why_ignored(candidate: Candidate, satellite: str, rules: SelectionRules) -> Reason | None:
+    """Return why a site leaves a product out, or None when it wants it.
+
+    Parameters
+    ----------
+    satellite : ``s1``, ``s2`` or ``l8`` (Landsat 8 and 9).
+    """
+    if reason := _level(candidate, rules):
+        return reason
+    if satellite in {"s1", "s2"} and candidate.tiles and not rules.tiles.intersection(candidate.tiles):
+        return Reason.OTHER_TILE
+    if rules.orbits and satellite in {"s1", "s2"} and candidate.relative_orbit not in rules.orbits:
+        return Reason.OTHER_ORBIT
+    limit = rules.max_cloud_pct.get(satellite)
+    if limit is not None and candidate.cloud_pct is not None and candidate.cloud_pct > limit:
+        return Reason.CLOUD
+    return None
+
+
+def _level(candidate: Candidate, rules: SelectionRules) -> Reason | None:
+    kind = candidate.name.kind
+    match kind:
+        case ProductKind.S2_L2A | ProductKind.MUSCATE_L2A:
+            return None if READY_MADE_L2A.get(rules.l2a_implementation) is kind else Reason.NOT_WANTED
+        case ProductKind.S2_L1C:
+            if rules.l2a_implementation not in L1C_EXECUTORS:
+                return Reason.NOT_WANTED
+            return None if rules.l2a_implementation in rules.l2a_executors else Reason.NO_EXECUTOR
+        case ProductKind.S1_SLC | ProductKind.S1_GRD:
+            if rules.s1_executor == "none":
+                return Reason.NO_EXECUTOR
+            wanted = ProductKind.S1_SLC if rules.coherence else ProductKind.S1_GRD
+            return None if kind is wanted else Reason.NOT_WANTED
+        case ProductKind.S1_AMP | ProductKind.S1_COHE:
+            return None
+        case ProductKind.LANDSAT_L2SP:
+            return None if candidate.name.tier == "T1" else Reason.NOT_WANTED
+        case _:
+            return Reason.NOT_WANTED

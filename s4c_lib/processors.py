@@ -1,0 +1,56 @@
+"""The processors that make a season's products: what each reads, and where its code is.
+
+An L4 package announces itself here by its entry point, a function of (database, job id, progress) that writes
+and registers the product. It is imported only when a run reaches it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from s4c_lib.catalog.database import Database
+from s4c_lib.errors import ProcessorUnavailableError
+
+EntryPoint = Callable[[Database, int], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """An L4 processor.
+
+    Attributes
+    ----------
+    required_types : product types of which at least one must lie in a run's interval.
+    entry_point : ``module:function``, None while this release does not compute the product.
+    """
+
+    name: str
+    makes: str
+    required_types: tuple[str, ...]
+    entry_point: str | None = None
+
+
+PROCESSORS: Mapping[str, Processor] = {
+    "s4c_l4a": Processor("s4c_l4a", "crop type per declared parcel", ("l3b", "s1_l2a_amp")),
+    "s4c_l4b": Processor("s4c_l4b", "mowing events per grassland parcel", ("l3b",)),
+    "s4c_l4c": Processor("s4c_l4c", "agricultural practices per parcel", ("l3b", "s1_l2a_amp", "s1_l2a_cohe")),
+}
+
+
+def load(name: str) -> EntryPoint:
+    """Return the function that computes a processor's product.
+
+    Raises
+    ------
+    ProcessorUnavailableError : this release has none.
+    """
+    processor = PROCESSORS[name]
+    if processor.entry_point is None:
+        raise ProcessorUnavailableError(
+            f"This release does not compute {name} ({processor.makes}).", hint="see CHANGELOG.md for what it does"
+        )
+    module, _, function = processor.entry_point.partition(":")
+    found: EntryPoint = getattr(importlib.import_module(module), function)
+    return found

@@ -1,0 +1,56 @@
+"""Reason codes of acquisitions, units and jobs: one enumeration (preprocessing.md §1.3, spec/README.md 2.3)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something failed, or was left out."""
+
+    # pre-processing
+    INPUT_MISSING = "input_missing"
+    INPUT_CORRUPT = "input_corrupt"
+    TILE_EMPTY = "tile_empty"
+    DEM_MISSING = "dem_missing"
+    AUX_MISSING = "aux_missing"
+    CONFIG = "config"
+    EXEC_NONZERO = "exec_nonzero"
+    EXEC_TIMEOUT = "exec_timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_DISK = "out_of_disk"
+    OUTPUT_INCOMPLETE = "output_incomplete"
+    TOO_CLOUDY = "too_cloudy"
+    NO_VALID_PIXEL = "no_valid_pixel"
+    NOTV = "notv"
+    CHAIN_BROKEN = "chain_broken"
+    NO_PREVIOUS = "no_previous"
+    DISABLED = "disabled"
+    INTERNAL = "internal"
+    # selection
+    CLOUD = "cloud"
+    DUPLICATE = "duplicate"
+    NO_OVERLAP = "no_overlap"
+    NO_EXECUTOR = "no_executor"
+    NOT_WANTED = "not_wanted"
+    OTHER_ORBIT = "other_orbit"
+    OTHER_TILE = "other_tile"
+    # transfer and jobs
+    STORAGE = "storage"
+    TOO_FEW_WEEKS = "too_few_weeks"
+    NO_EVALUABLE_PARCEL = "no_evaluable_parcel"
+    TOO_FEW_CLASSES = "too_few_classes"
+    LOST = "lost"
+
+
+EXPLAINED: dict[str, str] = {
+    Reason.CLOUD: "cloudier than downloader.<satellite>.max_cloud_coverage allows",
+    Reason.DUPLICATE: "a newer processing of the same acquisition is used instead",
+    Reason.NO_OVERLAP: "does not meet the site",
+    Reason.NO_EXECUTOR: "needs a processor that is not configured here",
+    Reason.NOT_WANTED: "another product level serves this site",
+    Reason.OTHER_ORBIT: "its relative orbit is not in downloader.orbits",
+    Reason.OTHER_TILE: "its tile is not selected for the site",
+    Reason.INPUT_CORRUPT: "incomplete or unreadable; it may still be arriving",
+    Reason.OUT_OF_DISK: "no space was left",
+}

@@ -1,0 +1,348 @@
+"""The life of a run: opened, made to wait, started under the lock, closed. Whoever starts it calls this.
+
+Airflow tasks and the command line use the same functions, so a scheduled, a backfilled and a manual run obey
+the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from s4c_lib.catalog import jobs, products, readiness
+from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.jobs import Job, JobState, SkipReason
+from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_processors
+from s4c_lib.catalog.sites import get_site
+from s4c_lib.errors import ConflictError, InputError
+from s4c_lib.ingest.context import load_context
+from s4c_lib.ingest.steps import has_work
+from s4c_lib.parameters import REGISTRY, Snapshot
+from s4c_lib.processors import PROCESSORS
+from s4c_lib.scheduling.dates import Phase, midnight
+from s4c_lib.scheduling.schedules import as_of as last_date_used
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What starts a run.
+
+    Attributes
+    ----------
+    key : unique for the run; the same key opens the same job again (Airflow's run id).
+    start_type : ``scheduled``, ``backfill``, ``manual`` or ``command_line``.
+    occurrence : the date the run is due; None for a manual run, which takes today.
+    settings : parameter values of this run alone, by key.
+    options : what else the trigger form asks (``as_of``, ``interval_start``, ``satellites``, ``requery``).
+    """
+
+    site: str
+    season: str
+    processor: str
+    key: str
+    start_type: str
+    requested_by: str
+    occurrence: date | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    airflow_dag_id: str | None = None
+    airflow_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How opening a run ended.
+
+    Attributes
+    ----------
+    status : ``started`` (the lock is held), ``waiting`` or ``skipped``.
+    text : why it waits or was skipped.
+    holder : the job whose lock it waits for.
+    """
+
+    job_id: int
+    status: str
+    text: str = ""
+    holder: Job | None = None
+    first_check_seconds: float = 10.0
+    poll_seconds: float = 60.0
+
+
+def open_run(database: Database, request: RunRequest, *, now: datetime) -> Opening:
+    """Make a run's job and start it, if its inputs are there and no other run of its kind is under way.
+
+    Called again with the same request, it goes on where it was.
+
+    Raises
+    ------
+    InputError, ParameterError : the request's options or settings are wrong; the job ends failed.
+    """
+    with database.begin() as connection:
+        site = get_site(connection, request.site)
+        season = get_season(connection, site, request.season)
+        settings = _checked_settings(request)
+        snapshot = resolve_snapshot(
+            connection, today=now.date(), site=site, season=season, job_values=settings
+        )
+        interval_start, as_of = _interval(request, season, now)
+        job = jobs.find_job(connection, season.id, request.processor, request.key)
+        if job is None or job.ended:
+            job = jobs.open_job(
+                connection,
+                season,
+                request.processor,
+                job_key=request.key,
+                start_type=request.start_type,
+                interval_start=interval_start,
+                as_of=as_of,
+                params={
+                    **request.options,
+                    "settings": settings,
+                    "occurrence": None if request.occurrence is None else request.occurrence.isoformat(),
+                },
+                snapshot=snapshot,
+                requested_by=request.requested_by,
+                airflow_dag_id=request.airflow_dag_id,
+                airflow_run_id=request.airflow_run_id,
+            )
+        if job.state is JobState.RUNNING:
+            return Opening(job.id, "started")
+        if not (site.enabled and season.enabled and _processor_enabled(connection, season, request.processor)):
+            text = f"{request.processor} of season {season.short_name!r} of site {site.short_name!r} is disabled"
+            return _skip(connection, job, SkipReason.DISABLED, text)
+    if request.processor == "ingest":
+        return _open_ingest(database, job, request, now, snapshot)
+    return _open_product_run(database, job, season, request, now, snapshot)
+
+
+def _checked_settings(request: RunRequest) -> dict[str, Any]:
+    """Return the run's own settings under their registered keys; only those its processor reads are allowed."""
+    known = {parameter.key for parameter in REGISTRY.for_processor(request.processor)}
+    checked = {}
+    for key, value in request.settings.items():
+        parameter = REGISTRY.get(key)
+        if parameter.key not in known:
+            raise InputError(
+                f"{request.processor} does not read {parameter.key}.", hint="'s4c config list' names what each reads"
+            )
+        checked[parameter.key] = REGISTRY.check(parameter.key, value, "job")
+    return checked
+
+
+def _interval(request: RunRequest, season: Season, now: datetime) -> tuple[date, date]:
+    """Return the first and last acquisition date a run may use, both included."""
+    if request.processor == "ingest":
+        before = ingest_before(request)
+        return season.dates.start, now.date() if before is None else before - timedelta(days=1)
+    due = request.occurrence or now.date()
+    as_of = _date_option(request, "as_of") or last_date_used(due, season.dates)
+    start = _date_option(request, "interval_start") or season.dates.start
+    if not season.dates.start <= start <= as_of <= season.dates.end:
+        raise InputError(
+            f"The interval {start} to {as_of} does not lie in season {season.short_name!r} "
+            f"({season.dates.start} to {season.dates.end}).",
+            hint="give interval_start and as_of inside the season, in this order",
+        )
+    return start, as_of
+
+
+def _date_option(request: RunRequest, name: str) -> date | None:
+    value = request.options.get(name)
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise InputError(f"{name} is {value!r}, not a date.", hint="write it as 2026-04-01") from error
+
+
+def ingest_before(request: RunRequest) -> date | None:
+    """Return the day before which query windows must start: the end of the interval, or None for all."""
+    return request.occurrence if request.start_type in {"scheduled", "backfill"} else None
+
+
+def _processor_enabled(connection: Connection, season: Season, processor: str) -> bool:
+    if processor == "ingest":
+        return True
+    return any(item.processor == processor and item.enabled for item in season_processors(connection, season.id))
+
+
+def _skip(connection: Connection, job: Job, reason: SkipReason, text: str) -> Opening:
+    jobs.finish(connection, job.id, JobState.SKIPPED, reason=str(reason), detail=text)
+    return Opening(job.id, "skipped", f"skipped({reason}): {text}")
+
+
+def _open_ingest(database: Database, job: Job, request: RunRequest, now: datetime, snapshot: Snapshot) -> Opening:
+    context = load_context(
+        database, job.season_id, today=now.date(), before=ingest_before(request), job_id=job.id
+    )
+    if not context.sources:
+        with database.begin() as connection:
+            text = "no satellite is enabled, or none has a data source; see 's4c source list'"
+            return _skip(connection, job, SkipReason.DISABLED, text)
+    if not request.options.get("requery") and not has_work(database, context, now):
+        with database.begin() as connection:
+            return _skip(connection, job, SkipReason.NO_WORK, "every window is settled and nothing is left to fetch")
+    return _take_lock(database, job, snapshot)
+
+
+def _open_product_run(
+    database: Database, job: Job, season: Season, request: RunRequest, now: datetime, snapshot: Snapshot
+) -> Opening:
+    with database.begin() as connection:
+        verdict = readiness.evaluate(
+            connection,
+            season,
+            job.processor,
+            interval_start=job.interval_start,
+            as_of=job.as_of,
+            due=_due(job),
+            now=now,
+            snapshot=snapshot,
+        )
+        if not verdict.ready:
+            jobs.wait(connection, job.id, verdict.as_json())
+            _give_up_after(job, season, now, snapshot, verdict.reason)
+            return _waiting(job, verdict.reason, snapshot)
+        missing = missing_types(connection, job)
+        if missing:
+            text = f"no product of type {', '.join(missing)} between {job.interval_start} and {job.as_of}"
+            return _skip(connection, job, SkipReason.NO_INPUTS, text)
+    return _take_lock(database, job, snapshot)
+
+
+def _due(job: Job) -> datetime:
+    """Return when a run was due: its occurrence, or the moment it was asked for."""
+    occurrence = job.params.get("occurrence")
+    return job.submitted_at if occurrence is None else midnight(date.fromisoformat(occurrence))
+
+
+def missing_types(connection: Connection, job: Job) -> list[str]:
+    """Return the required product types of which a run's interval holds no product."""
+    return [
+        name
+        for name in PROCESSORS[job.processor].required_types
+        if not products.list_products(
+            connection,
+            job.site_id,
+            product_type=name,
+            date_from=midnight(job.interval_start),
+            date_to=midnight(job.as_of + timedelta(days=1)),
+        )
+    ]
+
+
+def _give_up_after(job: Job, season: Season, now: datetime, snapshot: Snapshot, reason: str) -> None:
+    if season.dates.phase(now.date()) is not Phase.PAST:
+        return
+    days = float(snapshot["readiness.timeout_days"])
+    if now - job.submitted_at > timedelta(days=days):
+        raise ConflictError(
+            f"Job {job.id} has waited {days:g} days for its inputs: {reason}.",
+            hint="see 's4c season readiness'; readiness.timeout_days sets the limit for past seasons",
+        )
+
+
+def _take_lock(database: Database, job: Job, snapshot: Snapshot) -> Opening:
+    with database.begin() as connection:
+        if jobs.try_start(connection, job.id):
+            return Opening(job.id, "started")
+        holder = jobs.running_job(connection, job.season_id, job.processor)
+        text = f"job {holder.id} ({holder.start_type}) of this processor and season is running" if holder else "locked"
+        jobs.wait(connection, job.id, {"ready": False, "rules": [], "lock": text})
+        return _waiting(job, text, snapshot, holder)
+
+
+def _waiting(job: Job, text: str, snapshot: Snapshot, holder: Job | None = None) -> Opening:
+    return Opening(
+        job.id,
+        "waiting",
+        text,
+        holder,
+        first_check_seconds=max(10.0, float(snapshot["readiness.first_check_seconds"])),
+        poll_seconds=float(snapshot["readiness.poll_seconds"]),
+    )
+
+
+def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, str]:
+    """Tell, without changing anything, whether a waiting run would start, be skipped or end now; and why not."""
+    with database.begin() as connection:
+        job = jobs.get_job(connection, job_id)
+        if job.ended:
+            return True, f"the job has ended ({job.state})"
+        holder = jobs.running_job(connection, job.season_id, job.processor)
+        if holder is not None and holder.id != job.id:
+            return False, f"job {holder.id} ({holder.start_type}) of this processor and season is running"
+        if job.processor == "ingest":
+            return True, "the lock is free"
+        season = season_by_id(connection, job.season_id)
+        site = get_site(connection, season.site)
+        if not (site.enabled and season.enabled and _processor_enabled(connection, season, job.processor)):
+            return True, "disabled"
+        snapshot = resolve_snapshot(
+            connection, today=now.date(), site=site, season=season, job_values=job.params.get("settings", {})
+        )
+        verdict = readiness.evaluate(
+            connection,
+            season,
+            job.processor,
+            interval_start=job.interval_start,
+            as_of=job.as_of,
+            due=_due(job),
+            now=now,
+            snapshot=snapshot,
+        )
+        if not verdict.ready and season.dates.phase(now.date()) is Phase.PAST:
+            waited = now - job.submitted_at
+            if waited > timedelta(days=float(snapshot["readiness.timeout_days"])):
+                return True, "waited too long"
+        return verdict.ready, verdict.reason
+
+
+def close_run(database: Database, job_id: int, *, failed_tasks: Mapping[str, str]) -> Job:
+    """End a run's job by what became of its tasks (task id to state, those not successful).
+
+    A job that ended itself (skipped) stays as it is.
+    """
+    with database.begin() as connection:
+        if not failed_tasks:
+            return jobs.finish(connection, job_id, JobState.SUCCEEDED)
+        names = ", ".join(f"{task} ({state})" for task, state in sorted(failed_tasks.items()))
+        return jobs.finish(connection, job_id, JobState.FAILED, reason="task_failed", detail=f"tasks: {names}")
+
+
+def fail_run(database: Database, job_id: int, error: str, reason: str) -> Job:
+    """End a run's job as failed, with the error in one line."""
+    with database.begin() as connection:
+        return jobs.finish(connection, job_id, JobState.FAILED, reason=reason, detail=error)
+
+
+def fail_request(database: Database, request: RunRequest, error: Exception) -> Job | None:
+    """End the job of a request that cannot be opened, so that its failure is on record; None when it has none."""
+    with database.begin() as connection:
+        site = get_site(connection, request.site)
+        season = get_season(connection, site, request.season)
+        job = jobs.find_job(connection, season.id, request.processor, request.key)
+    return None if job is None else fail_run(database, job.id, str(error), getattr(error, "code", "internal"))
+
+
+def release_lost(database: Database, job_id: int, run_state: str | None) -> bool:
+    """End the job of an Airflow run that is over or gone (killed, deleted, marked by hand); True if it was open."""
+    if run_state in {"queued", "running"}:
+        return False
+    with database.begin() as connection:
+        job = jobs.get_job(connection, job_id)
+        if job.ended:
+            return False
+        text = "Airflow no longer knows the run" if run_state is None else f"its Airflow run ended {run_state}"
+        jobs.finish(connection, job_id, JobState.FAILED, reason="lost", detail=text)
+    log.warning("lost job closed", job=job_id, detail=text)
+    return True

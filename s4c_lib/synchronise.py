@@ -1,0 +1,108 @@
+"""Bring Airflow's side in line with the domain database: manifest, pools, and jobs whose run is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import structlog
+
+from s4c_lib.airflow_api import AirflowApi
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.jobs import ENDED, JobState, list_jobs
+from s4c_lib.catalog.manifest_export import build_manifest
+from s4c_lib.errors import AirflowApiError, InputError, ManifestError
+from s4c_lib.manifest import Manifest, read_manifest, write_manifest
+from s4c_lib.runs import release_lost
+from s4c_lib.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+POOL_TEXT = {
+    "cpu": "Tasks that keep a core busy",
+    "memory": "Tasks that need much memory",
+    "db_write": "Tasks that write much to the domain database",
+}
+
+
+@dataclass(slots=True)
+class SyncOutcome:
+    """What a synchronisation did."""
+
+    dags: int = 0
+    changed: bool = False
+    pools: int = 0
+    lost_jobs: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers for an XCom."""
+        return {
+            "dags": self.dags,
+            "changed": int(self.changed),
+            "pools": self.pools,
+            "lost_jobs": self.lost_jobs,
+        }
+
+
+def synchronise(database: Database, settings: Settings, *, today: date) -> SyncOutcome:
+    """Write the manifest and, where Airflow answers, make the pools and close lost jobs.
+
+    Airflow being away never hinders the manifest: DAGs of disabled seasons then stay, and the next
+    synchronisation makes the pools.
+    """
+    outcome = SyncOutcome()
+    try:
+        api = AirflowApi.from_settings(settings)
+        with api:
+            api.health()
+            manifest = _export(database, settings, today, api.has_active_runs, outcome)
+            for name, slots in manifest.pools.items():
+                api.set_pool(name, slots, POOL_TEXT.get(name, "Transfers from a data source"))
+                outcome.pools += 1
+            outcome.lost_jobs = _close_lost(database, api)
+    except (AirflowApiError, InputError) as error:
+        outcome.messages.append(f"Pools were not made: {error.one_line}")
+        # Nobody can say which DAGs still have runs: those of disabled seasons stay until somebody can.
+        present = {entry.dag_id for entry in _present(settings).dags}
+        _export(database, settings, today, present.__contains__, outcome)
+    return outcome
+
+
+def _present(settings: Settings) -> Manifest:
+    """Return the manifest in force; an unreadable one counts as empty, since it is about to be replaced."""
+    try:
+        return read_manifest(settings.manifest_path)
+    except ManifestError as error:
+        log.warning("manifest replaced", error=error.one_line)
+        return Manifest()
+
+
+def _export(
+    database: Database,
+    settings: Settings,
+    today: date,
+    has_active_runs: Callable[[str], bool],
+    outcome: SyncOutcome,
+) -> Manifest:
+    with database.begin() as connection:
+        manifest = build_manifest(connection, today=today, has_active_runs=has_active_runs)
+    outcome.changed = write_manifest(settings.manifest_path, manifest)
+    outcome.dags = len(manifest.dags)
+    outcome.messages.append(
+        f"{len(manifest.dags)} DAGs in {settings.manifest_path} ({'changed' if outcome.changed else 'unchanged'})"
+    )
+    return manifest
+
+
+def _close_lost(database: Database, api: AirflowApi) -> int:
+    """Close the jobs whose Airflow run ended or vanished without closing them."""
+    with database.begin() as connection:
+        open_states = [state for state in JobState if state not in ENDED]
+        waiting = list_jobs(connection, states=open_states, limit=1000)
+    lost = 0
+    for job in waiting:
+        if job.airflow_dag_id is not None and job.airflow_run_id is not None:
+            lost += release_lost(database, job.id, api.run_state(job.airflow_dag_id, job.airflow_run_id))
+    return lost
