@@ -1,0 +1,122 @@
+"""Where files lie and how much room is left for them."""
+
+from s4c_lib.parameters.model import GLOBAL_ONLY, SITE_WIDE, Area, Kind, Parameter
+
+INGEST = ("ingest",)
+KEEPERS = ("l2a", "l2s1", "l3b", "lpis", "s4c_l4a", "s4c_l4b", "s4c_l4c", "s4c_mdb1")
+
+AREA = Area(
+    "Storage",
+    "Paths may hold the placeholders {site}, {season}, {year}, {processor}, {job_id}, {product_type} and {practice}. "
+    "The disk guard keeps downloads and pre-processing from filling a disk; L4 runs go on.",
+    (
+        Parameter(
+            "storage.products_path",
+            Kind.PATH,
+            "/var/lib/sen4cap/products",
+            "Root of all products: `l2a/` and `s1/` are shared between sites, everything else lies in a folder per "
+            "site.",
+            scopes=GLOBAL_ONLY,
+            processors=("ingest", "s4c_l4a", "s4c_l4b", "s4c_l4c"),
+            hashed=False,
+            aliases=("archiver.archive_path",),
+        ),
+        Parameter(
+            "general.scratch-path",
+            Kind.PATH,
+            "/var/lib/sen4cap/scratch/{processor}/{job_id}",
+            "Folder for temporary files of a job. It is removed when the job succeeds.",
+            scopes=SITE_WIDE,
+            processors=("ingest", "s4c_l4a", "s4c_l4b", "s4c_l4c"),
+            hashed=False,
+        ),
+        Parameter(
+            "site.upload-path",
+            Kind.PATH,
+            "/var/lib/sen4cap/uploads/{site}",
+            "Folder that a site's own files are put into before they are imported.",
+            scopes=SITE_WIDE,
+            processors=("lpis",),
+            hashed=False,
+        ),
+        Parameter(
+            "storage.min_free_gb",
+            Kind.FLOAT,
+            200.0,
+            "Room that must stay free after the transfers in progress and the next one; below it nothing new starts.",
+            unit="GB",
+            minimum=0,
+            maximum=1_000_000,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+        ),
+        Parameter(
+            "storage.soft_free_pct",
+            Kind.FLOAT,
+            10.0,
+            "Free share of a disk below which operators are warned.",
+            unit="%",
+            minimum=0,
+            maximum=100,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+        ),
+        Parameter(
+            "storage.hard_free_pct",
+            Kind.FLOAT,
+            5.0,
+            "Free share of a disk below which downloads and pre-processing pause until there is room again.",
+            unit="%",
+            minimum=0,
+            maximum=100,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+        ),
+        Parameter(
+            "storage.output_factor_s2",
+            Kind.FLOAT,
+            3.0,
+            "Room that pre-processing of a Sentinel-2 product is expected to need, as a multiple of its size.",
+            minimum=0,
+            maximum=100,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+            advanced=True,
+        ),
+        Parameter(
+            "storage.output_factor_s1",
+            Kind.FLOAT,
+            4.0,
+            "Room that pre-processing of a Sentinel-1 product is expected to need, as a multiple of its size.",
+            minimum=0,
+            maximum=100,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+            advanced=True,
+        ),
+        Parameter(
+            "resources.working-mem",
+            Kind.INT,
+            1024,
+            "Memory one raster task may use for its cache.",
+            unit="MB",
+            minimum=64,
+            maximum=1_000_000,
+            scopes=GLOBAL_ONLY,
+            processors=INGEST,
+            advanced=True,
+        ),
+        *(
+            Parameter(
+                f"executor.processor.{processor}.keep_job_folders",
+                Kind.BOOL,
+                False,
+                f"Keep the temporary files of {processor} jobs for debugging.",
+                processors=(processor,),
+                hashed=False,
+                advanced=True,
+            )
+            for processor in KEEPERS
+        ),
+    ),
+)
