@@ -175,10 +175,10 @@ class AirflowApi:
 
     def set_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool, or give it this number of slots."""
+        body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
         try:
-            self.request("PATCH", f"pools/{name}", json={"name": name, "slots": slots, "description": description})
+            self.request("PATCH", f"pools/{name}", json=body)
         except NotFoundError:
-            body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
             self.request("POST", "pools", json=body)
 
     def backfills(self, dag_id: str, *, active: bool) -> list[Backfill]:

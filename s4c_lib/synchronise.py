@@ -55,18 +55,19 @@ def synchronise(database: Database, settings: Settings, *, today: date) -> SyncO
     outcome = SyncOutcome()
     try:
         api = AirflowApi.from_settings(settings)
-        with api:
-            api.health()
-            manifest = _export(database, settings, today, api.has_active_runs, outcome)
-            for name, slots in manifest.pools.items():
-                api.set_pool(name, slots, POOL_TEXT.get(name, "Transfers from a data source"))
-                outcome.pools += 1
-            outcome.lost_jobs = _close_lost(database, api)
+        api.health()
     except (AirflowApiError, InputError) as error:
-        outcome.messages.append(f"Pools were not made: {error.one_line}")
+        outcome.messages.append(f"Airflow was not asked, so pools are as they were: {error.one_line}")
         # Nobody can say which DAGs still have runs: those of disabled seasons stay until somebody can.
         present = {entry.dag_id for entry in _present(settings).dags}
         _export(database, settings, today, present.__contains__, outcome)
+        return outcome
+    with api:
+        manifest = _export(database, settings, today, api.has_active_runs, outcome)
+        for name, slots in manifest.pools.items():
+            api.set_pool(name, slots, POOL_TEXT.get(name, "Transfers from a data source"))
+            outcome.pools += 1
+        outcome.lost_jobs = _close_lost(database, api)
     return outcome
 
 

@@ -168,6 +168,17 @@ def fail(connection: Connection, window_id: int, *, now: datetime, error: str) -
     )
 
 
+def rejected_elsewhere(connection: Connection, season_id: int, window_ids: Sequence[int]) -> set[str]:
+    """Return the paths already reported by windows of a season other than these."""
+    statement = text(
+        """
+        SELECT DISTINCT entry ->> 'path' FROM s4c.query_window w, jsonb_array_elements(w.rejected) AS entry
+        WHERE w.season_id = :season AND w.in_span AND w.id <> ALL(:ids)
+        """
+    )
+    return set(connection.execute(statement, {"season": season_id, "ids": list(window_ids)}).scalars())
+
+
 def requery(connection: Connection, season_id: int, satellite: str | None = None) -> int:
     """Make the windows of a season due again, whatever is known of them."""
     result = connection.execute(

@@ -117,8 +117,8 @@ def run_query(
     with database.begin() as connection:
         store_windows(connection, context)
         due = due_windows(connection, context, now)
+        reported = query_windows.rejected_elsewhere(connection, context.season.id, [item.id for item in due])
     indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]] = {}
-    reported: set[str] = set()
     touched: list[int] = []
     for done, item in enumerate(due, start=1):
         label = f"{item.satellite} {item.window.date_from}..{item.window.date_to}"
@@ -140,7 +140,7 @@ def run_query(
                 number, created = _store(connection, context, item.satellite, source, candidate, rules, actor)
                 touched.append(number)
                 outcome.new += created
-            # What has no date comes with every window: it is reported once.
+            # What has no date comes with every window: it is reported once a season.
             fresh = [entry for entry in rejected if entry.path not in reported]
             reported.update(entry.path for entry in fresh)
             query_windows.succeed(
