@@ -27,6 +27,15 @@ class Backfill:
     completed_at: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a DAG."""
+
+    run_id: str
+    logical_date: datetime
+    state: str
+
+
 class AirflowApi:
     """A session with the API server; use as a context manager.
 
@@ -45,7 +54,9 @@ class AirflowApi:
             import ssl
 
             verify = ssl.create_default_context(cafile=ca_file)
-        self._client = httpx.Client(base_url=self.url, timeout=30, verify=verify, trust_env=False)
+        # a host that swallows connections must not hold up a command that only mentions Airflow
+        timeout = httpx.Timeout(30, connect=5)
+        self._client = httpx.Client(base_url=self.url, timeout=timeout, verify=verify, trust_env=False)
         self._token: str | None = None
 
     @classmethod
@@ -82,6 +93,14 @@ class AirflowApi:
                 hint="start it ('make up'), or check S4C_AIRFLOW_URL",
             ) from error
 
+    def _json(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise AirflowApiError(
+                f"{answer.url} answers, but not as Airflow does.", hint="check S4C_AIRFLOW_URL"
+            ) from error
+
     def _login(self) -> str:
         with self._reachable():
             answer = self._client.post("/auth/token", json=self._credentials)
@@ -90,7 +109,7 @@ class AirflowApi:
                 f"Airflow at {self.url} refuses user {self._credentials['username']!r} (HTTP {answer.status_code}).",
                 hint="check S4C_AIRFLOW_USERNAME and S4C_AIRFLOW_PASSWORD",
             )
-        return str(answer.json()["access_token"])
+        return str(self._json(answer)["access_token"])
 
     def request(
         self, method: str, path: str, *, json: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
@@ -118,10 +137,12 @@ class AirflowApi:
                 continue
             break
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return self._json(answer) if answer.content else None
         detail = _detail(answer)
         if answer.status_code == 404:
-            raise NotFoundError(f"Airflow does not know {path}: {detail}", hint="run 's4c dags export' and wait a moment")
+            raise NotFoundError(
+                f"Airflow does not know {path}: {detail}", hint="run 's4c dags export' and wait a moment"
+            )
         if answer.status_code == 409:
             raise ConflictError(f"Airflow refuses {method} {path}: {detail}")
         if answer.status_code < 500:
@@ -134,7 +155,7 @@ class AirflowApi:
             answer = self._client.get("/api/v2/monitor/health")
         if not answer.is_success:
             raise AirflowApiError(f"Airflow at {self.url} is not healthy (HTTP {answer.status_code}).")
-        return {name: str((part or {}).get("status")) for name, part in answer.json().items()}
+        return {name: str((part or {}).get("status")) for name, part in self._json(answer).items()}
 
     def dag(self, dag_id: str) -> dict[str, Any]:
         """Return what Airflow knows of a DAG."""
@@ -153,9 +174,7 @@ class AirflowApi:
     def has_active_runs(self, dag_id: str) -> bool:
         """Tell whether a DAG has a queued or running run; a DAG Airflow does not know has none."""
         try:
-            page = self.request(
-                "GET", f"dags/{dag_id}/dagRuns", params={"state": list(ACTIVE_RUN_STATES), "limit": 1}
-            )
+            page = self.request("GET", f"dags/{dag_id}/dagRuns", params={"state": list(ACTIVE_RUN_STATES), "limit": 1})
         except NotFoundError:
             return False
         return bool(page["total_entries"])
@@ -182,13 +201,13 @@ class AirflowApi:
             self.request("POST", "pools", json=body)
 
     def backfills(self, dag_id: str, *, active: bool) -> list[Backfill]:
-        """Return the backfills of a DAG, newest first."""
-        page = self.request(
-            "GET", "backfills", params={"dag_id": dag_id, "active": str(active).lower(), "order_by": "-id"}
-        )
+        """Return the latest backfills of a DAG, newest first: those under way, or those that have ended."""
+        # the public API has no filter for it
+        page = self.request("GET", "backfills", params={"dag_id": dag_id, "order_by": "-id", "limit": 100})
         return [
             Backfill(item["id"], item["dag_id"], item["from_date"], item["to_date"], item["completed_at"])
             for item in page["backfills"]
+            if (item["completed_at"] is None) is active
         ]
 
     def create_backfill(
@@ -206,7 +225,9 @@ class AirflowApi:
 
     def preview_backfill(self, dag_id: str, from_date: datetime, to_date: datetime, *, reprocess: str) -> list[str]:
         """Return the logical dates a backfill would run."""
-        answer = self.request("POST", "backfills/dry_run", json=self._backfill_body(dag_id, from_date, to_date, reprocess))
+        answer = self.request(
+            "POST", "backfills/dry_run", json=self._backfill_body(dag_id, from_date, to_date, reprocess)
+        )
         return [str(item["logical_date"]) for item in answer["backfills"]]
 
     def _backfill_body(self, dag_id: str, from_date: datetime, to_date: datetime, reprocess: str) -> dict[str, Any]:
@@ -219,24 +240,31 @@ class AirflowApi:
 
     def backfill_runs(self, dag_id: str, from_date: datetime, to_date: datetime) -> dict[str, str]:
         """Return the state of each backfill run of a DAG with a logical date in the range, by run id."""
-        found: dict[str, str] = {}
-        offset = 0
+        return {run.run_id: run.state for run in self.runs_between(dag_id, from_date, to_date, run_type="backfill")}
+
+    def runs_between(
+        self, dag_id: str, from_date: datetime, to_date: datetime, *, run_type: str | None = None
+    ) -> list[Run]:
+        """Return the runs of a DAG with a logical date in [from_date, to_date], ascending."""
+        found: list[Run] = []
         while True:
             page = self.request(
                 "GET",
                 f"dags/{dag_id}/dagRuns",
                 params={
-                    "run_type": "backfill",
+                    **({} if run_type is None else {"run_type": run_type}),
                     "logical_date_gte": from_date.isoformat(),
                     "logical_date_lte": to_date.isoformat(),
                     "order_by": "logical_date",
                     "limit": 100,
-                    "offset": offset,
+                    "offset": len(found),
                 },
             )
-            found.update({item["dag_run_id"]: item["state"] for item in page["dag_runs"]})
-            offset += len(page["dag_runs"])
-            if not page["dag_runs"] or offset >= page["total_entries"]:
+            found += [
+                Run(item["dag_run_id"], datetime.fromisoformat(item["logical_date"]), item["state"])
+                for item in page["dag_runs"]
+            ]
+            if not page["dag_runs"] or len(found) >= page["total_entries"]:
                 return found
 
 

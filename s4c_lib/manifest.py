@@ -105,9 +105,13 @@ def parse_manifest(document: str, where: str) -> Manifest:
 
 
 def _entry(item: dict[str, Any]) -> DagEntry:
-    interval = item.pop("interval")
-    lists = {name: tuple(item.pop(name)) for name in ("dates", "sources")}
-    return DagEntry(**item, **lists, interval=None if interval is None else (interval[0], interval[1], interval[2]))
+    interval = item["interval"]
+    lists = {
+        "dates": tuple(item["dates"]),
+        "sources": tuple(item["sources"]),
+        "interval": None if interval is None else (interval[0], interval[1], interval[2]),
+    }
+    return DagEntry(**{**item, **lists})
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -121,15 +125,23 @@ def read_manifest(path: Path) -> Manifest:
     if not path.exists() and not last_good.exists():
         return Manifest()
     try:
-        return parse_manifest(path.read_text(encoding="utf-8"), str(path))
-    except (ManifestError, OSError) as error:
-        reason = error.one_line if isinstance(error, ManifestError) else str(error)
+        return _load(path)
+    except ManifestError as error:
         if not last_good.exists():
-            if isinstance(error, ManifestError):
-                raise
-            raise ManifestError(f"{path} cannot be read: {error}.", hint="check its permissions") from error
-        log.warning("%s The last good manifest, %s, stays in force.", reason, last_good)
-        return parse_manifest(last_good.read_text(encoding="utf-8"), str(last_good))
+            raise
+        log.warning("%s The last good manifest, %s, stays in force.", error.one_line, last_good)
+        return _load(last_good)
+
+
+def _load(path: Path) -> Manifest:
+    try:
+        return parse_manifest(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is no text.", hint="run 's4c dags export' to write it anew") from error
+    except OSError as error:
+        raise ManifestError(
+            f"{path} cannot be read: {error.strerror or error}.", hint="check its permissions"
+        ) from error
 
 
 def write_manifest(path: Path, manifest: Manifest) -> bool:
@@ -139,7 +151,7 @@ def write_manifest(path: Path, manifest: Manifest) -> bool:
     changed = False
     for target in (path, last_good_path(path)):
         try:
-            if target.exists() and target.read_text(encoding="utf-8") == document:
+            if target.exists() and target.read_bytes() == document.encode():
                 continue
             _replace(target, document)
         except OSError as error:

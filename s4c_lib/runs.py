@@ -24,7 +24,7 @@ from s4c_lib.errors import ConflictError, InputError
 from s4c_lib.ingest.context import load_context
 from s4c_lib.ingest.steps import has_work
 from s4c_lib.parameters import REGISTRY, Snapshot
-from s4c_lib.processors import PROCESSORS
+from s4c_lib.processors import required_types
 from s4c_lib.scheduling.dates import Phase, midnight
 from s4c_lib.scheduling.schedules import as_of as last_date_used
 
@@ -89,9 +89,7 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
         site = get_site(connection, request.site)
         season = get_season(connection, site, request.season)
         settings = _checked_settings(request)
-        snapshot = resolve_snapshot(
-            connection, today=now.date(), site=site, season=season, job_values=settings
-        )
+        snapshot = resolve_snapshot(connection, today=now.date(), site=site, season=season, job_values=settings)
         interval_start, as_of = _interval(request, season, now)
         job = jobs.find_job(connection, season.id, request.processor, request.key)
         if job is None or job.ended:
@@ -181,9 +179,7 @@ def _skip(connection: Connection, job: Job, reason: SkipReason, text: str) -> Op
 
 
 def _open_ingest(database: Database, job: Job, request: RunRequest, now: datetime, snapshot: Snapshot) -> Opening:
-    context = load_context(
-        database, job.season_id, today=now.date(), before=ingest_before(request), job_id=job.id
-    )
+    context = load_context(database, job.season_id, today=now.date(), before=ingest_before(request), job_id=job.id)
     if not context.sources:
         with database.begin() as connection:
             text = "no satellite is enabled, or none has a data source; see 's4c source list'"
@@ -212,7 +208,8 @@ def _open_product_run(
             jobs.wait(connection, job.id, verdict.as_json())
             _give_up_after(job, season, now, snapshot, verdict.reason)
             return _waiting(job, verdict.reason, snapshot)
-        missing = missing_types(connection, job)
+        jobs.judge(connection, job.id, verdict.as_json(), complete=verdict.complete)
+        missing = missing_types(connection, job, snapshot)
         if missing:
             text = f"no product of type {', '.join(missing)} between {job.interval_start} and {job.as_of}"
             return _skip(connection, job, SkipReason.NO_INPUTS, text)
@@ -225,23 +222,20 @@ def _due(job: Job) -> datetime:
     return job.submitted_at if occurrence is None else midnight(date.fromisoformat(occurrence))
 
 
-def missing_types(connection: Connection, job: Job) -> list[str]:
+def missing_types(connection: Connection, job: Job, snapshot: Snapshot) -> list[str]:
     """Return the required product types of which a run's interval holds no product."""
-    return [
-        name
-        for name in PROCESSORS[job.processor].required_types
-        if not products.list_products(
-            connection,
-            job.site_id,
-            product_type=name,
-            date_from=midnight(job.interval_start),
-            date_to=midnight(job.as_of + timedelta(days=1)),
-        )
-    ]
+
+    def exists(name: str) -> bool:
+        first, stop = midnight(job.interval_start), midnight(job.as_of + timedelta(days=1))
+        found = products.list_products(connection, job.site_id, product_type=name, date_from=first, date_to=stop)
+        return bool(found)
+
+    groups = required_types(job.processor, snapshot)
+    return [" or ".join(group) for group in groups if not any(exists(name) for name in group)]
 
 
 def _give_up_after(job: Job, season: Season, now: datetime, snapshot: Snapshot, reason: str) -> None:
-    if season.dates.phase(now.date()) is not Phase.PAST:
+    if readiness.phase_of(season, snapshot, now.date()) is not Phase.PAST:
         return
     days = float(snapshot["readiness.timeout_days"])
     if now - job.submitted_at > timedelta(days=days):
@@ -300,7 +294,7 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
             now=now,
             snapshot=snapshot,
         )
-        if not verdict.ready and season.dates.phase(now.date()) is Phase.PAST:
+        if not verdict.ready and readiness.phase_of(season, snapshot, now.date()) is Phase.PAST:
             waited = now - job.submitted_at
             if waited > timedelta(days=float(snapshot["readiness.timeout_days"])):
                 return True, "waited too long"

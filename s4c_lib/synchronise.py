@@ -89,7 +89,7 @@ def _export(
 ) -> Manifest:
     with database.begin() as connection:
         manifest = build_manifest(connection, today=today, has_active_runs=has_active_runs)
-    outcome.changed = write_manifest(settings.manifest_path, manifest)
+    outcome.changed |= write_manifest(settings.manifest_path, manifest)
     outcome.dags = len(manifest.dags)
     outcome.messages.append(
         f"{len(manifest.dags)} DAGs in {settings.manifest_path} ({'changed' if outcome.changed else 'unchanged'})"

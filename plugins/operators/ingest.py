@@ -118,16 +118,23 @@ class FetchOperator(IngestOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Fetch and return counts."""
+        from s4c_lib.catalog.transfers import give_back
         from s4c_lib.ingest.fetch import run_fetch, utc_now
         from s4c_lib.ingest.register import process_owner
 
         database, job_id = self.database(), self.job_id(context)
+        task = f"{self.task_id}[{context['ti'].map_index}]"
         with retried_by_class():
+            # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
+            with database.begin() as connection:
+                given_back = give_back(connection, f"job {job_id} {task} ")
+            if given_back:
+                self.log.info("%s acquisitions of a try that died are taken up again", given_back)
             outcome = run_fetch(
                 database,
                 load_run(database, job_id),
                 self.source,
-                owner=process_owner(job_id, f"{self.task_id}[{context['ti'].map_index}]"),
+                owner=process_owner(job_id, task),
                 limit=self.chunk,
                 clock=utc_now,
                 progress=self._progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
+
 from operators.base import OPEN_TASK, DomainOperator, retried_by_class
 
 if TYPE_CHECKING:

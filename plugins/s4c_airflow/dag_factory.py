@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
+
 from operators.base import OPEN_TASK
 from operators.ingest import FetchOperator, PlanFetchOperator, QueryOperator, RegisterOperator
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator

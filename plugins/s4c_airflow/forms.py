@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from airflow.sdk import Param
+
 from s4c_lib.parameters import REGISTRY, Scope
 
 MOST_FIELDS = 6
@@ -26,7 +27,7 @@ def _settings_schema(processor: str) -> dict[str, Any]:
         "type": "object",
         "title": "Further settings",
         "description_md": (
-            "Values of this run alone, by key, for example `{\"profile\": \"reference\"}`. "
+            'Values of this run alone, by key, for example `{"profile": "reference"}`. '
             "Keys, bounds and meanings: `docs/parameters.md`, or `s4c config list`."
         ),
         "properties": properties,
@@ -36,7 +37,9 @@ def _settings_schema(processor: str) -> dict[str, Any]:
 
 def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
     """Return what a value is checked against; its meaning stands in the parameter reference."""
-    return {key: value for key, value in schema.items() if key not in {"title", "description", "description_md", "default"}}
+    return {
+        key: value for key, value in schema.items() if key not in {"title", "description", "description_md", "default"}
+    }
 
 
 def form(processor: str) -> dict[str, Param]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.sdk import DAG, DeltaTriggerTimetable
+
 from operators.sync import SyncOperator
 from s4c_airflow.dag_factory import FIRST_DAY
 from s4c_lib.manifest import read_manifest

@@ -112,8 +112,11 @@ def discover(
              :size_bytes, CAST(:storage_state AS s4c.storage_state), :published_at)
         ON CONFLICT (satellite_id, source_product_name) DO UPDATE SET
             providers = a.providers || excluded.providers,
-            data_source_id = coalesce(a.data_source_id, excluded.data_source_id),
+            -- until it is fetched, the source that listed it last supplies it: an earlier one may be off by now
+            data_source_id = CASE WHEN a.full_path IS NULL OR a.data_source_id IS NULL
+                                  THEN excluded.data_source_id ELSE a.data_source_id END,
             size_bytes = CASE WHEN a.full_path IS NULL THEN excluded.size_bytes ELSE a.size_bytes END,
+            storage_state = CASE WHEN a.full_path IS NULL THEN excluded.storage_state ELSE a.storage_state END,
             cloud_pct = coalesce(excluded.cloud_pct, a.cloud_pct),
             footprint = excluded.footprint,
             updated_at = clock_timestamp()
@@ -176,6 +179,22 @@ def set_membership(
             "overlap_ratio": overlap_ratio,
             "relevance": "selected" if ignored_because is None else "ignored",
             "reason": ignored_because,
+        },
+    )
+
+
+def set_relevance(connection: Connection, site_id: int, acquisition_id: int, ignored_because: str | None) -> None:
+    """Change what a site makes of an acquisition it knows."""
+    connection.execute(
+        text(
+            "UPDATE s4c.site_acquisition SET relevance = CAST(:relevance AS s4c.relevance), reason = :reason "
+            "WHERE site_id = :site_id AND acquisition_id = :acquisition_id"
+        ),
+        {
+            "relevance": "selected" if ignored_because is None else "ignored",
+            "reason": ignored_because,
+            "site_id": site_id,
+            "acquisition_id": acquisition_id,
         },
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
 from s4c_lib.parameters import REGISTRY, Layers, Scope, Snapshot, resolve
+from s4c_lib.scheduling.dates import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def set_value(
 
     Raises
     ------
-    ParameterError : unknown key, wrong type, out of bounds, or not allowed in this scope.
+    ParameterError : unknown key, wrong type, out of bounds, not allowed in this scope, or in contradiction to
+        another value.
     """
     scope, target = _scope(site, season)
     parameter = REGISTRY.get(key)
@@ -76,6 +78,7 @@ def set_value(
         values,
     )
     _record(connection, values)
+    resolve(_layers(connection, site, season, {}), phase=Phase.CURRENT)
     return parameter.key, typed
 
 
@@ -85,13 +88,13 @@ def unset_value(
     """Remove a stored value so that the next wider scope counts; False when none was stored."""
     _, target = _scope(site, season)
     values: dict[str, Any] = {**target, "key": REGISTRY.get(key).key, "value": "null", "actor": actor}
-    old = connection.execute(
-        text(f"DELETE FROM s4c.config_value WHERE {_WHERE} RETURNING value"), values
-    ).scalar_one_or_none()
-    if old is None:
+    # a row may hold null: "not set" is a value of some parameters
+    row = connection.execute(text(f"DELETE FROM s4c.config_value WHERE {_WHERE} RETURNING value"), values).one_or_none()
+    if row is None:
         return False
-    values["old"] = json.dumps(old)
+    values["old"] = json.dumps(row.value)
     _record(connection, values)
+    resolve(_layers(connection, site, season, {}), phase=Phase.CURRENT)
     return True
 
 
@@ -140,14 +143,27 @@ def snapshot(
     checked = {
         REGISTRY.get(key).key: REGISTRY.check(key, value, Scope.JOB) for key, value in (job_values or {}).items()
     }
-    layers = Layers(
-        job=checked,
+    layers = _layers(connection, site, season, checked)
+    found = resolve(layers, phase=Phase.CURRENT)
+    if season is None:
+        return found
+    phase = season.dates.phase(today, int(found["schedule.grace_months"]))
+    return found if phase is Phase.CURRENT else resolve(layers, phase=phase)
+
+
+def _layers(connection: Connection, site: Site | None, season: Season | None, job_values: Mapping[str, Any]) -> Layers:
+    of_site: dict[str, Any] = {}
+    if season is not None:
+        statement = text("SELECT key, value FROM s4c.config_value WHERE site_id = :site_id ORDER BY key")
+        of_site = {row.key: row.value for row in connection.execute(statement, {"site_id": season.site_id})}
+    elif site is not None:
+        of_site = stored_values(connection, site=site)
+    return Layers(
+        job=job_values,
         season={} if season is None else stored_values(connection, season=season),
-        site={} if site is None else stored_values(connection, site=site),
+        site=of_site,
         global_=stored_values(connection),
     )
-    phase = "current" if season is None else str(season.dates.phase(today))
-    return resolve(layers, phase=phase)
 
 
 def history(connection: Connection, key: str | None = None, limit: int = 100) -> list[ConfigChange]:

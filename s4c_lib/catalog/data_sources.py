@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy.exc import DataError, IntegrityError
 
+from s4c_lib.catalog import query_windows
 from s4c_lib.catalog.sites import Site
 from s4c_lib.catalog.vocabulary import SATELLITES, SEARCHED_SATELLITES, satellite_name
 from s4c_lib.errors import ConflictError, InputError, NotFoundError
 
 DRIVERS = ("local",)
 LOCAL_MODES = ("copy", "symlink", "check")
+MOST_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,20 @@ def add_source(
     max_connections: int = 2,
     params: Mapping[str, Any] | None = None,
 ) -> list[DataSource]:
-    """Add a source for some satellites.
+    """Add a source for some satellites; their windows are searched again, since it may offer what others lacked.
 
     Raises
     ------
-    InputError : unknown driver, satellite or mode; a local mode without folder.
+    InputError : a name that is none; unknown driver, satellite or mode; a local mode without folder.
     ConflictError : the name is taken for a satellite.
     """
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise InputError(
+            f"{name!r} is no name for a data source.",
+            hint="a lower-case letter, then letters, digits and _, 40 at most",
+        )
+    if not 1 <= max_connections <= MOST_CONNECTIONS:
+        raise InputError(f"A data source has 1 to {MOST_CONNECTIONS} connections, not {max_connections}.")
     if driver not in DRIVERS:
         raise InputError(f"There is no driver {driver!r}.", hint=f"choose from {', '.join(DRIVERS)}")
     if driver == "local" and fetch_mode not in LOCAL_MODES:
@@ -157,6 +168,7 @@ def add_source(
                 f"A data source {name!r} for {satellite} exists already.",
                 hint=f"change it with 's4c source set {name}'",
             )
+        query_windows.reopen(connection, satellite, None if site is None else site.id)
     return get_sources(connection, name)
 
 
@@ -175,16 +187,43 @@ CHANGEABLE = {
 
 
 def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) -> list[DataSource]:
-    """Change fields of a source, on all its satellites."""
-    get_sources(connection, name)
+    """Change fields of a source, on all its satellites.
+
+    A source that is switched on or lies elsewhere now is searched again.
+
+    Raises
+    ------
+    InputError : no such field, or a value it cannot have.
+    """
+    before = get_sources(connection, name)
     if strangers := sorted(set(changes) - set(CHANGEABLE)):
         raise InputError(
             f"A data source has no field {strangers[0]!r} to set.", hint=f"choose from {', '.join(sorted(CHANGEABLE))}"
         )
-    for field, value in sorted(changes.items()):
-        # the column name comes from the table above, never from the user
-        connection.execute(
-            text(f"UPDATE s4c.data_source SET {field} = CAST(:value AS {CHANGEABLE[field]}) WHERE name = :name"),
-            {"value": value, "name": name},
-        )
-    return get_sources(connection, name)
+    if changes:
+        # the column names come from the table above, never from the user
+        assignments = ", ".join(f"{field} = CAST(:{field} AS {CHANGEABLE[field]})" for field in sorted(changes))
+        statement = text(f"UPDATE s4c.data_source SET {assignments} WHERE name = :name")
+        try:
+            with connection.begin_nested():
+                connection.execute(statement, {**changes, "name": name})
+        except (IntegrityError, DataError) as error:
+            given = ", ".join(f"{field}={value}" for field, value in sorted(changes.items()))
+            raise InputError(
+                f"Data source {name!r} cannot have {given}: {str(error.orig).strip().splitlines()[0]}",
+                hint="copy, symlink and check need local_root, other modes have none; max_connections is 1 to 64",
+            ) from error
+    after = get_sources(connection, name)
+    earlier = {source.id: source for source in before}
+    for new in after:
+        old = earlier[new.id]
+        moved = (old.local_root, old.path_template) != (new.local_root, new.path_template)
+        if moved or (new.enabled and not old.enabled):
+            query_windows.reopen(connection, new.satellite, _site_id(connection, new.id))
+    return after
+
+
+def _site_id(connection: Connection, source_id: int) -> int | None:
+    statement = text("SELECT site_id FROM s4c.data_source WHERE id = :id")
+    found: int | None = connection.execute(statement, {"id": source_id}).scalar_one()
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -9,13 +10,13 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from s4c_lib.errors import DatabaseUnavailableError, InputError, MigrationError, StorageError
 
 APPLICATION_NAME = "s4c"
-_UNDEFINED_TABLE = "42P01"
-_INVALID_SCHEMA = "3F000"
+# undefined table, schema, column and type
+_NOT_MIGRATED = {"42P01", "3F000", "42703", "42704"}
 _DISK_FULL = "53100"
 
 
@@ -42,7 +43,8 @@ def database_url(url: str, style: Literal["sqlalchemy", "plain"]) -> str:
 
 
 @lru_cache(maxsize=4)
-def _engine(url: str) -> Engine:
+def _engine(url: str, process: int) -> Engine:
+    """Make the engine of a process: a connection must not be shared with a child made by fork."""
     return create_engine(
         database_url(url, "sqlalchemy"),
         pool_size=2,
@@ -62,7 +64,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = _engine(url, os.getpid())
 
     @property
     def place(self) -> str:
@@ -76,8 +78,8 @@ class Database:
 
         Raises
         ------
-        DatabaseUnavailableError : the server cannot be reached.
-        MigrationError : the schema is missing; ``s4c db migrate`` makes it.
+        DatabaseUnavailableError : the server cannot be reached, or gave the transaction up (deadlock, shutdown).
+        MigrationError : the schema is missing or older than this release; ``s4c db migrate`` brings it up to date.
         """
         with self._translated(), self.engine.begin() as connection:
             yield connection
@@ -86,19 +88,23 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            if getattr(error.orig, "pgcode", None) == _DISK_FULL:
+        except (OperationalError, InterfaceError) as error:
+            code = getattr(error.orig, "pgcode", None)
+            if code == _DISK_FULL:
                 raise StorageError("The disk of the database is full.", hint="free space there") from error
-            if getattr(error.orig, "pgcode", None) is not None and not error.connection_invalidated:
-                raise
+            if code is not None and not error.connection_invalidated:
+                raise DatabaseUnavailableError(
+                    f"The domain database at {self.place} gave up: {_first_line(error)}", hint="try again"
+                ) from error
             raise DatabaseUnavailableError(
                 f"The domain database at {self.place} cannot be reached: {_first_line(error)}",
                 hint="check S4C_DATABASE_URL and that PostgreSQL runs",
             ) from error
         except ProgrammingError as error:
-            if getattr(error.orig, "pgcode", None) in {_UNDEFINED_TABLE, _INVALID_SCHEMA}:
+            if getattr(error.orig, "pgcode", None) in _NOT_MIGRATED:
                 raise MigrationError(
-                    f"The database at {self.place} lacks a table: {_first_line(error)}", hint="run 's4c db migrate'"
+                    f"The database at {self.place} does not fit this release: {_first_line(error)}",
+                    hint="run 's4c db migrate'",
                 ) from error
             raise
 

@@ -65,6 +65,7 @@ class Job:
     config_snapshot: Mapping[str, Any]
     config_hash: str
     input_fingerprint: str | None
+    inputs_complete: bool | None
     state: JobState
     reason: str | None
     detail: str | None
@@ -148,7 +149,7 @@ def open_job(
     airflow_dag_id: str | None = None,
     airflow_run_id: str | None = None,
 ) -> Job:
-    """Make the job of a run, or open it again when the run is repeated (same key).
+    """Make the job of a run, or open it again when the run is repeated (same key); an open one stays as it is.
 
     The resolved parameters and their hash are stored with it: what a job did stays explicable.
     """
@@ -164,9 +165,10 @@ def open_job(
         ON CONFLICT (processor_id, site_id, season_id, job_key) DO UPDATE SET
             params = excluded.params, config_snapshot = excluded.config_snapshot,
             config_hash = excluded.config_hash, as_of = excluded.as_of, interval_start = excluded.interval_start,
-            state = CASE WHEN j.state IN ('succeeded', 'failed', 'cancelled', 'skipped')
-                         THEN 'submitted' ELSE j.state END,
-            reason = NULL, detail = NULL, ended_at = NULL, acknowledged_by = NULL
+            state = 'submitted', reason = NULL, detail = NULL, counts = '{}', readiness = NULL,
+            input_fingerprint = NULL, inputs_complete = NULL, acknowledged_by = NULL,
+            submitted_at = clock_timestamp(), started_at = NULL, ended_at = NULL
+        WHERE j.state IN ('succeeded', 'failed', 'cancelled', 'skipped')
         RETURNING j.id
         """
     )
@@ -187,8 +189,11 @@ def open_job(
             "run_id": airflow_run_id,
             "requested_by": requested_by,
         },
-    ).scalar_one()
-    return get_job(connection, job_id)
+    ).scalar_one_or_none()
+    job = find_job(connection, season.id, processor, job_key) if job_id is None else get_job(connection, job_id)
+    if job is None:
+        raise NotFoundError(f"Job {job_key!r} was deleted meanwhile.", hint="start a new run")
+    return job
 
 
 def find_job(connection: Connection, season_id: int, processor: str, job_key: str) -> Job | None:
@@ -227,15 +232,28 @@ def try_start(connection: Connection, job_id: int) -> bool:
         raise TransitionError(f"Job {job_id} has ended ({job.state}) and cannot start.", hint="start a new run")
     try:
         with connection.begin_nested():
-            connection.execute(
-                text("UPDATE s4c.job SET state = 'running', started_at = clock_timestamp() WHERE id = :id"),
+            started = connection.execute(
+                text(
+                    "UPDATE s4c.job SET state = 'running', started_at = clock_timestamp() "
+                    "WHERE id = :id AND state IN ('submitted', 'waiting_inputs', 'queued', 'running')"
+                ),
                 {"id": job_id},
-            )
+            ).rowcount
     except IntegrityError as error:
         if "job_one_running" not in str(error.orig):
             raise
         return False
+    if not started:
+        raise TransitionError(f"Job {job_id} has ended meanwhile and cannot start.", hint="start a new run")
     return True
+
+
+def judge(connection: Connection, job_id: int, readiness: Mapping[str, Any], *, complete: bool) -> None:
+    """Record the verdict a job starts on; ``complete`` is False when its deadline let it go on partial inputs."""
+    connection.execute(
+        text("UPDATE s4c.job SET readiness = CAST(:readiness AS jsonb), inputs_complete = :complete WHERE id = :id"),
+        {"readiness": json.dumps(dict(readiness), default=str), "complete": complete, "id": job_id},
+    )
 
 
 def wait(connection: Connection, job_id: int, readiness: Mapping[str, Any]) -> None:

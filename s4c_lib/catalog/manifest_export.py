@@ -27,9 +27,7 @@ def dag_id(site: str, season: str, processor: str) -> str:
     return f"{site}__{season}__{DAG_NAMES[processor]}"
 
 
-def build_manifest(
-    connection: Connection, *, today: date, has_active_runs: Callable[[str], bool]
-) -> Manifest:
+def build_manifest(connection: Connection, *, today: date, has_active_runs: Callable[[str], bool]) -> Manifest:
     """Return the manifest of what the database says.
 
     Parameters

@@ -179,6 +179,21 @@ def rejected_elsewhere(connection: Connection, season_id: int, window_ids: Seque
     return set(connection.execute(statement, {"season": season_id, "ids": list(window_ids)}).scalars())
 
 
+def reopen(connection: Connection, satellite: str, site_id: int | None) -> None:
+    """Make settled windows due again because a source has changed or come: of one site, or of all (None)."""
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.query_window w SET last_success = NULL, next_attempt_at = NULL
+            FROM s4c.season s
+            WHERE s.id = w.season_id AND w.in_span AND w.satellite_id = :satellite
+              AND (CAST(:site_id AS bigint) IS NULL OR s.site_id = :site_id)
+            """
+        ),
+        {"satellite": SATELLITES[satellite], "site_id": site_id},
+    )
+
+
 def requery(connection: Connection, season_id: int, satellite: str | None = None) -> int:
     """Make the windows of a season due again, whatever is known of them."""
     result = connection.execute(

@@ -19,14 +19,15 @@ from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.vocabulary import SATELLITES
 from s4c_lib.parameters import Snapshot
 from s4c_lib.scheduling.dates import Phase, midnight
+from s4c_lib.scheduling.query_windows import Window
 
 MOST_NAMED = 20
 
-# Satellites a processor cannot do without; Landsat is reported but never waited for.
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "s4c_l4a": ("s1", "s2"),
-    "s4c_l4b": ("s1", "s2"),
-    "s4c_l4c": ("s1", "s2"),
+# Satellites a processor waits for, by the parameter that chooses them; Landsat is never waited for.
+_BOTH = ("s1", "s2")
+_REQUIRED: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
+    "s4c_l4a": ("processor.s4c_l4a.mode", {"both": _BOTH, "s1-only": ("s1",), "s2-only": ("s2",)}),
+    "s4c_l4b": ("processor.s4c_l4b.input_product_types", {"S1_S2": _BOTH, "S1": ("s1",), "S2": ("s2",)}),
 }
 
 
@@ -77,7 +78,11 @@ def look_back_days(satellite: str, snapshot: Snapshot) -> int:
 
 def required_satellites(processor: str, snapshot: Snapshot) -> tuple[str, ...]:
     """Return the satellites a run waits for, those switched off for the site left out."""
-    return tuple(name for name in REQUIRED[processor] if snapshot[f"{name}.enabled"])
+    satellites: tuple[str, ...] = _BOTH
+    if processor in _REQUIRED:
+        key, choices = _REQUIRED[processor]
+        satellites = choices[snapshot[key]]
+    return tuple(name for name in satellites if snapshot[f"{name}.enabled"])
 
 
 def evaluate(
@@ -109,13 +114,18 @@ def evaluate(
     ]
     order = _order(connection, season, processor, as_of)
     deadline = None
-    if season.dates.phase(now.date()) is Phase.CURRENT:
+    if phase_of(season, snapshot, now.date()) is Phase.CURRENT:
         deadline = due + timedelta(days=float(snapshot["readiness.max_wait_days"]))
     complete = all(rule.ok for rule in inputs)
     overdue = deadline is not None and now >= deadline
     return Readiness(
         rules=(*inputs, order), deadline=deadline, complete=complete, ready=order.ok and (complete or overdue)
     )
+
+
+def phase_of(season: Season, snapshot: Snapshot, today: date) -> Phase:
+    """Tell whether a season is future, current or past, with its own months of grace."""
+    return season.dates.phase(today, int(snapshot["schedule.grace_months"]))
 
 
 def _searched(
@@ -131,7 +141,7 @@ def _searched(
     settle_days = int(snapshot[f"downloader.{satellite}.settle_days"])
     lag = int(snapshot["readiness.publication_lag_days"])
     enough_now = midnight(as_of + timedelta(days=1 + lag))
-    current = season.dates.phase(now.date()) is Phase.CURRENT
+    current = phase_of(season, snapshot, now.date()) is Phase.CURRENT
     stored = [
         item
         for item in list_windows(connection, season.id, satellite)
@@ -143,15 +153,29 @@ def _searched(
         if not item.window.settled(item.last_success, settle_days)
         and not (current and item.last_success is not None and item.last_success >= enough_now)
     ]
+    if gaps := _not_covered([item.window for item in stored], first, as_of):
+        names = tuple(f"{gap.date_from}..{gap.date_to}" for gap in gaps[:MOST_NAMED])
+        words = f"{satellite}: {names[0]} has no query window yet; ingest has not run or no source serves {satellite}"
+        return RuleResult(f"R1 {satellite}", False, words, len(gaps), names)
     names = tuple(f"{item.window.date_from}..{item.window.date_to}" for item in missing[:MOST_NAMED])
-    if not stored:
-        return RuleResult(f"R1 {satellite}", False, f"{satellite}: no query window exists yet, ingest has not run")
     words = (
         f"{satellite}: {len(missing)} of {len(stored)} query windows not yet searched conclusively"
         if missing
         else f"{satellite}: all {len(stored)} query windows searched"
     )
     return RuleResult(f"R1 {satellite}", not missing, words, len(missing), names)
+
+
+def _not_covered(windows: Sequence[Window], first: date, last: date) -> list[Window]:
+    """Return the days of [first, last] that lie in none of the windows (ascending): a season was prolonged."""
+    gaps = []
+    for window in windows:
+        if window.date_from > first:
+            gaps.append(Window(first, window.date_from - timedelta(days=1)))
+        first = max(first, window.date_to + timedelta(days=1))
+    if first <= last:
+        gaps.append(Window(first, last))
+    return gaps
 
 
 _IN_INTERVAL = """

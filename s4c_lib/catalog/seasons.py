@@ -14,6 +14,8 @@ from s4c_lib.errors import ConflictError, InputError, NotFoundError
 from s4c_lib.scheduling.dates import SeasonDates
 from s4c_lib.scheduling.schedules import Anchor, CatchupPolicy, Kind, Schedule, default_schedule
 
+MOST_LETTERS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Season:
@@ -96,8 +98,11 @@ def season_by_id(connection: Connection, season_id: int) -> Season:
 
 def _short_name(name: str) -> str:
     short = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40]
-    if not short:
-        raise InputError(f"The season name {name!r} has no letter or digit.", hint="a year is a good name: 2026")
+    if not short or len(name) > MOST_LETTERS:
+        raise InputError(
+            f"{name!r} is no name for a season.",
+            hint=f"it needs a letter or digit and has {MOST_LETTERS} at most; a year is a good name: 2026",
+        )
     return short
 
 
@@ -119,8 +124,14 @@ def check_dates(dates: SeasonDates) -> None:
         )
 
 
+def _lock_site(connection: Connection, site_id: int) -> None:
+    """Let the seasons of a site be changed by one at a time: each change is checked against the others."""
+    connection.execute(text("SELECT id FROM s4c.site WHERE id = :id FOR UPDATE"), {"id": site_id})
+
+
 def _check_nesting(connection: Connection, site_id: int, dates: SeasonDates, except_id: int | None) -> list[str]:
     """Refuse a season nested with an enabled one, in either direction; return warnings of overlaps."""
+    _lock_site(connection, site_id)
     warnings = []
     for other in list_seasons(connection, site_id):
         if not other.enabled or other.id == except_id:
@@ -155,8 +166,9 @@ def add_season(
     season, warnings : a warning names each enabled season that overlaps.
     """
     check_dates(dates)
-    warnings = _check_nesting(connection, site.id, dates, None) if enabled else []
     short_name = _short_name(name)
+    _lock_site(connection, site.id)
+    warnings = _check_nesting(connection, site.id, dates, None) if enabled else []
     for other in list_seasons(connection, site.id):
         if other.name == name or other.short_name == short_name:
             raise ConflictError(f"Site {site.short_name!r} already has a season {name!r}.", hint="choose another name")
@@ -199,12 +211,15 @@ def set_enabled(connection: Connection, season: Season, enabled: bool) -> tuple[
 
 
 def set_dates(connection: Connection, season: Season, dates: SeasonDates) -> tuple[Season, list[str]]:
-    """Move a season; schedules that follow its dates move with it, those a user set stay."""
+    """Move a season; its year and the schedules that follow its dates move with it, those a user set stay."""
     check_dates(dates)
     warnings = _check_nesting(connection, season.site_id, dates, season.id) if season.enabled else []
+    year = dates.default_year() if season.year == season.dates.default_year() else season.year
     connection.execute(
-        text("UPDATE s4c.season SET start_date = :start, mid_date = :mid, end_date = :end WHERE id = :id"),
-        {"start": dates.start, "mid": dates.mid, "end": dates.end, "id": season.id},
+        text(
+            "UPDATE s4c.season SET start_date = :start, mid_date = :mid, end_date = :end, year = :year WHERE id = :id"
+        ),
+        {"start": dates.start, "mid": dates.mid, "end": dates.end, "year": year, "id": season.id},
     )
     for entry in season_processors(connection, season.id):
         moved = entry.schedule.for_season(dates)

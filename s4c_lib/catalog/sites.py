@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, RowMapping, text
 
+from s4c_lib.catalog import query_windows
 from s4c_lib.catalog.geometry import bound, geometry_parameter, loaded
 from s4c_lib.catalog.vocabulary import SATELLITES
 from s4c_lib.errors import ConflictError, InputError, NotFoundError
@@ -96,7 +97,11 @@ def get_site(connection: Connection, short_name: str) -> Site:
     ------
     NotFoundError : there is none; the hint names the nearest.
     """
-    statement = text(f"SELECT {_COLUMNS} FROM s4c.site WHERE short_name = lower(:name) OR lower(name) = lower(:name)")
+    # The name of one site may be the short name of another ("A B" and "a_b"): short names come first.
+    statement = text(
+        f"SELECT {_COLUMNS} FROM s4c.site WHERE short_name = lower(:name) OR lower(name) = lower(:name) "
+        "ORDER BY (short_name = lower(:name)) DESC LIMIT 1"
+    )
     row = connection.execute(statement, {"name": short_name}).mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"There is no site {short_name!r}.", hint=_nearest(short_name, short_names(connection)))
@@ -216,6 +221,8 @@ def restrict_tiles(connection: Connection, site: Site, tiles: Collection[str]) -
         text("UPDATE s4c.site_tile SET selected = tile = ANY(:tiles) WHERE site_id = :site_id AND satellite_id = :s2"),
         {"tiles": sorted(wanted), "site_id": site.id, "s2": SATELLITES["s2"]},
     )
+    # what lies on a tile that was not selected is not even recorded
+    query_windows.reopen(connection, "s2", site.id)
 
 
 def set_enabled(connection: Connection, site: Site, enabled: bool) -> Site:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -23,12 +23,28 @@ def expire(connection: Connection, now: datetime) -> int:
         ORDER BY id FOR UPDATE SKIP LOCKED
         """
     )
-    lost = list(connection.execute(statement, {"now": now}).scalars())
-    if lost:
-        transition(connection, lost, AcquisitionState.QUEUED, actor="lease", reason="lease_expired")
-        connection.execute(
-            text("UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = ANY(:ids)"), {"ids": lost}
-        )
+    return _release(connection, list(connection.execute(statement, {"now": now}).scalars()), "lease_expired")
+
+
+def give_back(connection: Connection, owner_prefix: str) -> int:
+    """Give back what an earlier, dead try of the same task holds; the attempt it began does not count.
+
+    Parameters
+    ----------
+    owner_prefix : the part of the lease owner that names the task and not its process.
+    """
+    statement = text(
+        "SELECT id FROM s4c.acquisition WHERE state = 'downloading' AND starts_with(lease_owner, :prefix) "
+        "ORDER BY id FOR UPDATE"
+    )
+    return _release(connection, list(connection.execute(statement, {"prefix": owner_prefix}).scalars()), "task_died")
+
+
+def _release(connection: Connection, lost: list[int], reason: str) -> int:
+    transition(connection, lost, AcquisitionState.QUEUED, actor="lease", reason=reason)
+    connection.execute(
+        text("UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = ANY(:ids)"), {"ids": lost}
+    )
     return len(lost)
 
 
@@ -48,20 +64,20 @@ def requeue_failed(connection: Connection, site_id: int, now: datetime, *, actor
 
 
 def queued(
-    connection: Connection, site_id: int, source: str, date_from: datetime, date_to: datetime
+    connection: Connection, site_id: int, sources: Collection[int], date_from: datetime, date_to: datetime
 ) -> tuple[int, int]:
-    """Return the number and the bytes of acquisitions that wait to be fetched from a source."""
+    """Return the number and the bytes of acquisitions that wait to be fetched from data sources (their numbers)."""
     statement = text(
         """
         SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes
         FROM s4c.acquisition a
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
-        JOIN s4c.data_source d ON d.id = a.data_source_id
-        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued' AND d.name = :source
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
+          AND a.data_source_id = ANY(CAST(:sources AS bigint[]))
           AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
         """
     )
-    values = {"site_id": site_id, "source": source, "date_from": date_from, "date_to": date_to}
+    values = {"site_id": site_id, "sources": sorted(sources), "date_from": date_from, "date_to": date_to}
     row = connection.execute(statement, values).one()
     return int(row.items), int(row.size_bytes)
 
@@ -69,7 +85,7 @@ def queued(
 def claim(
     connection: Connection,
     site_id: int,
-    source: str,
+    sources: Collection[int],
     *,
     owner: str,
     now: datetime,
@@ -77,7 +93,7 @@ def claim(
     date_from: datetime,
     date_to: datetime,
 ) -> Acquisition | None:
-    """Take the oldest queued acquisition of a site from a source, or None when none is left.
+    """Take the oldest queued acquisition of a site from data sources (their numbers), or None when none is left.
 
     Rows that another worker looks at are passed over, so two workers never hold one.
     """
@@ -86,14 +102,14 @@ def claim(
         SELECT a.id
         FROM s4c.acquisition a
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
-        JOIN s4c.data_source d ON d.id = a.data_source_id
-        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued' AND d.name = :source
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
+          AND a.data_source_id = ANY(CAST(:sources AS bigint[]))
           AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
         ORDER BY a.sensing_start, a.id
         LIMIT 1 FOR UPDATE OF a SKIP LOCKED
         """
     )
-    values = {"site_id": site_id, "source": source, "date_from": date_from, "date_to": date_to}
+    values = {"site_id": site_id, "sources": sorted(sources), "date_from": date_from, "date_to": date_to}
     found = connection.execute(statement, values).scalar_one_or_none()
     if found is None:
         return None
@@ -229,18 +245,30 @@ def downloaded(connection: Connection, site_id: int, satellites: Sequence[str]) 
 
 
 def anything_left(
-    connection: Connection, site_id: int, now: datetime, date_from: datetime, date_to: datetime
+    connection: Connection,
+    site_id: int,
+    sources: Collection[int],
+    now: datetime,
+    date_from: datetime,
+    date_to: datetime,
 ) -> bool:
-    """Tell whether an acquisition of a site waits to be fetched, tried again, given back or registered."""
+    """Tell whether an acquisition of a site waits to be fetched, tried again, given back or registered.
+
+    Parameters
+    ----------
+    sources : numbers of the data sources that can be fetched from; what only others have has to wait.
+    """
     statement = text(
         """
         SELECT EXISTS (
             SELECT 1 FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
             WHERE m.site_id = :site_id AND m.relevance = 'selected'
               AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
-              AND (a.state IN ('queued', 'downloaded')
-                   OR (a.state = 'failed' AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now))
-                   OR (a.state = 'downloading' AND a.lease_until < :now)
+              AND (a.state = 'downloaded'
+                   OR (a.data_source_id = ANY(CAST(:sources AS bigint[]))
+                       AND (a.state = 'queued'
+                            OR (a.state = 'failed' AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now))
+                            OR (a.state = 'downloading' AND a.lease_until < :now)))
                    OR (a.state = 'processed' AND EXISTS (
                            SELECT 1 FROM s4c.product p WHERE p.acquisition_id = a.id AND p.state = 'active'
                              AND NOT EXISTS (SELECT 1 FROM s4c.product_site x
@@ -248,5 +276,11 @@ def anything_left(
         )
         """
     )
-    values = {"site_id": site_id, "now": now, "date_from": date_from, "date_to": date_to}
+    values = {
+        "site_id": site_id,
+        "sources": sorted(sources),
+        "now": now,
+        "date_from": date_from,
+        "date_to": date_to,
+    }
     return bool(connection.execute(statement, values).scalar_one())

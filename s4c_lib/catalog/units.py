@@ -167,12 +167,16 @@ def claim(
 
 
 def claim_of(connection: Connection, acquisition_id: int, *, owner: str, until: datetime) -> list[Unit]:
-    """Take all units of one acquisition that are still to do.
+    """Take all units of one acquisition that are still to do; none when another worker did them meanwhile.
 
     Raises
     ------
     LeaseLostError : another worker holds one of them.
     """
+    connection.execute(
+        text("SELECT id FROM s4c.acquisition_unit WHERE acquisition_id = :id ORDER BY id FOR UPDATE"),
+        {"id": acquisition_id},
+    )
     open_units = [unit for unit in units_of(connection, acquisition_id) if not unit.terminal]
     if any(unit.state == "processing" for unit in open_units):
         raise LeaseLostError(f"A unit of acquisition {acquisition_id} is held by another worker.")

@@ -27,7 +27,6 @@ from s4c_lib.sources.transfer import fetch_local
 
 log = structlog.get_logger(__name__)
 
-MOST_CHUNKS = 200
 # For planning only: what a copy moves in a second, and what each product costs besides.
 PLANNED_BYTES_PER_SECOND = 50e6
 PLANNED_SECONDS_EACH = 0.2
@@ -65,12 +64,14 @@ def prepare(database: Database, context: IngestContext, *, now: datetime, actor:
 def plan_chunks(database: Database, context: IngestContext, source: str, *, slots: int) -> list[int]:
     """Return how many acquisitions each parallel task should take: about ``chunk.target_seconds`` of work each."""
     with database.begin() as connection:
-        items, size = transfers.queued(connection, context.site.id, source, *context.sensing_range())
+        items, size = transfers.queued(
+            connection, context.site.id, list(_sources(context, source)), *context.sensing_range()
+        )
     if items == 0:
         return []
     seconds = size / PLANNED_BYTES_PER_SECOND + items * PLANNED_SECONDS_EACH
     wanted = max(slots, ceil(seconds / float(context.parameters["chunk.target_seconds"])))
-    chunks = min(items, MOST_CHUNKS, wanted)
+    chunks = min(items, int(context.parameters["chunk.max_count"]), wanted)
     return [items // chunks + (1 if index < items % chunks else 0) for index in range(chunks)]
 
 
@@ -93,11 +94,11 @@ def run_fetch(
     DiskFullError : the disk guard holds transfers back; nothing is lost and no attempt counted.
     """
     outcome = FetchOutcome()
-    sources = {
-        item.id: item for found in context.sources.values() for item in found if item.name == source_name
-    }
+    sources = _sources(context, source_name)
     if not sources:
-        raise InputError(f"Site {context.site.short_name!r} has no data source {source_name!r}.", hint="'s4c source list'")
+        raise InputError(
+            f"Site {context.site.short_name!r} has no data source {source_name!r}.", hint="'s4c source list'"
+        )
     lease_seconds = float(context.parameters["lease.seconds"])
     done = 0
     while limit is None or done < limit:
@@ -106,7 +107,7 @@ def run_fetch(
             acquisition = transfers.claim(
                 connection,
                 context.site.id,
-                source_name,
+                list(sources),
                 owner=owner,
                 now=clock(),
                 lease_seconds=lease_seconds,
@@ -117,43 +118,67 @@ def run_fetch(
             break
         source = sources[acquisition.data_source_id or 0]
         try:
-            with _heartbeat(database, acquisition.id, owner, lease_seconds, clock):
-                result = _transfer(context, source, acquisition)
-        except Sen4capError as error:
-            _record_failure(database, context, source, acquisition, owner, error, clock(), outcome)
-            if isinstance(error, DiskFullError):
-                raise
-        else:
-            with database.begin() as connection:
-                transfers.complete(
-                    connection,
-                    acquisition.id,
-                    owner=owner,
-                    full_path=str(result.path),
-                    fetch_mode=str(result.mode),
-                    size_bytes=result.size_bytes,
-                    checksum=f"{result.checksum_of}:{result.checksum}",
-                )
-            outcome.fetched += 1
-            outcome.fetched_bytes += result.size_bytes
-            log.info(
-                "acquisition fetched",
-                product=acquisition.source_product_name,
-                mode=str(result.mode),
-                seconds=round(result.seconds, 2),
-                bytes=result.size_bytes,
-            )
+            _fetch_one(database, context, source, acquisition, owner, clock, outcome)
+        except LeaseLostError as error:
+            # Someone else has it now, or its site was deleted; what was copied is found by the next one.
+            log.warning("lease lost", product=acquisition.source_product_name, error=error.one_line)
         done += 1
         if progress is not None:
             progress(done, limit or 0, acquisition.source_product_name)
     return outcome
 
 
+def _sources(context: IngestContext, name: str) -> dict[int, DataSource]:
+    """Return the rows of a source that serve the site, by number: one a satellite, some perhaps of this site only."""
+    return {
+        item.id: item for found in context.sources.values() for item in found if item.name == name and item.can_download
+    }
+
+
+def _fetch_one(
+    database: Database,
+    context: IngestContext,
+    source: DataSource,
+    acquisition: Acquisition,
+    owner: str,
+    clock: Callable[[], datetime],
+    outcome: FetchOutcome,
+) -> None:
+    try:
+        with _heartbeat(database, context, acquisition.id, owner, clock):
+            result = _transfer(context, source, acquisition)
+    except Sen4capError as error:
+        _record_failure(database, context, source, acquisition, owner, error, clock(), outcome)
+        if isinstance(error, DiskFullError):
+            raise
+        return
+    with database.begin() as connection:
+        transfers.complete(
+            connection,
+            acquisition.id,
+            owner=owner,
+            full_path=str(result.path),
+            fetch_mode=str(result.mode),
+            size_bytes=result.size_bytes,
+            checksum=f"{result.checksum_of}:{result.checksum}",
+        )
+    outcome.fetched += 1
+    outcome.fetched_bytes += result.size_bytes
+    log.info(
+        "acquisition fetched",
+        product=acquisition.source_product_name,
+        mode=str(result.mode),
+        seconds=round(result.seconds, 2),
+        bytes=result.size_bytes,
+    )
+
+
 def _transfer(context: IngestContext, source: DataSource, acquisition: Acquisition) -> FetchResult:
     name = parse_product_name(acquisition.source_product_name)
     if name is None:
         raise InputError(
-            f"The name {acquisition.source_product_name!r} is no longer recognised.", hint="report it; ignore the product"
+            f"The name {acquisition.source_product_name!r} is no longer recognised.",
+            hint="report it; ignore the product",
         )
     address = Path(str(acquisition.providers[source.name]["address"]))
     return fetch_local(address, name, _target(context, acquisition), FetchMode(source.fetch_mode))
@@ -161,7 +186,12 @@ def _transfer(context: IngestContext, source: DataSource, acquisition: Acquisiti
 
 def _target(context: IngestContext, acquisition: Acquisition) -> Path:
     satellite = "l8" if acquisition.satellite == "l9" else acquisition.satellite
-    return Path(str(context.parameters[f"downloader.{satellite}.write-dir"]))
+    return downloads_folder(context, satellite)
+
+
+def downloads_folder(context: IngestContext, satellite: str) -> Path:
+    """Return where a satellite's products are put."""
+    return context.parameters.path(f"downloader.{satellite}.write-dir", site=context.site.short_name)
 
 
 def _guard_disk(context: IngestContext, source: DataSource) -> None:
@@ -169,7 +199,7 @@ def _guard_disk(context: IngestContext, source: DataSource) -> None:
     if source.fetch_mode in {"symlink", "check"}:
         return
     for satellite in context.satellites:
-        folder = Path(str(context.parameters[f"downloader.{satellite}.write-dir"]))
+        folder = downloads_folder(context, satellite)
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         free_gb = shutil.disk_usage(existing).free / 1e9
         wanted = float(context.parameters["storage.min_free_gb"])
@@ -199,9 +229,6 @@ def _record_failure(
         interval = int(settings["downloader.retry_interval_minutes"])
     if retries is None:
         retries = int(settings["downloader.max_retries"])
-    if isinstance(error, LeaseLostError):
-        log.warning("lease lost", product=acquisition.source_product_name, error=error.one_line)
-        return
     with database.begin() as connection:
         after = transfers.fail(
             connection,
@@ -227,16 +254,18 @@ def _record_failure(
 
 @contextmanager
 def _heartbeat(
-    database: Database, acquisition_id: int, owner: str, lease_seconds: float, clock: Callable[[], datetime]
+    database: Database, context: IngestContext, acquisition_id: int, owner: str, clock: Callable[[], datetime]
 ) -> Iterator[None]:
     """Prolong the lease from a thread while the transfer runs.
 
     A database away for a moment is tolerated: the lease only runs out when it stays away.
     """
     stop = threading.Event()
+    lease_seconds = float(context.parameters["lease.seconds"])
+    pause = float(context.parameters["lease.heartbeat_seconds"])
 
     def beat() -> None:
-        while not stop.wait(lease_seconds / 3):
+        while not stop.wait(pause):
             try:
                 with database.begin() as connection:
                     until = clock() + timedelta(seconds=lease_seconds)

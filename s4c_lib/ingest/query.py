@@ -15,16 +15,19 @@ from s4c_lib.catalog.acquisitions import (
     NewAcquisition,
     discover,
     ignore_duplicates,
+    list_acquisitions,
     set_membership,
+    set_relevance,
     settle_selection,
 )
 from s4c_lib.catalog.data_sources import DataSource
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.query_windows import QueryWindow
 from s4c_lib.catalog.vocabulary import SATELLITE_OF_NAME
-from s4c_lib.errors import DatabaseUnavailableError, Sen4capError
+from s4c_lib.errors import Sen4capError, SourceError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.selection import SelectionRules, why_ignored
+from s4c_lib.reasons import Reason
 from s4c_lib.sources.archive_index import ArchiveIndex
 from s4c_lib.sources.local_archive import LocalArchive
 from s4c_lib.sources.model import Candidate, Query, Rejected
@@ -93,7 +96,8 @@ def due_windows(connection: Connection, context: IngestContext, now: datetime) -
         for item in query_windows.list_windows(connection, context.season.id, satellite):
             healing = any(entry["reason"] in MAY_HEAL for entry in item.rejected)
             rested = item.last_success is not None and item.last_success + pause <= now
-            if item.id not in seen and healing and rested:
+            in_run = context.before is None or item.window.date_from < context.before
+            if item.id not in seen and healing and rested and in_run:
                 due.append(item)
         found.extend(due)
     return sorted(found, key=lambda item: (item.window.date_from, item.satellite))
@@ -110,7 +114,7 @@ def run_query(
 ) -> QueryOutcome:
     """Search every due window and store the result, one transaction a window.
 
-    A window that fails is due again after a pause; the others go on.
+    A window that fails is due again after a pause; the others go on, and what its other sources offer is stored.
     """
     rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
     outcome = QueryOutcome()
@@ -124,57 +128,86 @@ def run_query(
         label = f"{item.satellite} {item.window.date_from}..{item.window.date_to}"
         with database.begin() as connection:
             query_windows.start(connection, item.id, now)
-        try:
-            candidates, rejected = _search(context, item, indexes)
-        except DatabaseUnavailableError:
-            raise
-        except Sen4capError as error:
-            outcome.windows_failed += 1
-            outcome.errors.append(f"{label}: {error.one_line}")
-            log.warning("query window failed", window=label, error=error.one_line, code=error.code)
-            with database.begin() as connection:
-                query_windows.fail(connection, item.id, now=now, error=error.one_line)
-            continue
+        candidates, rejected, errors = _search(context, item, indexes)
         with database.begin() as connection:
             for source, candidate in candidates:
-                number, created = _store(connection, context, item.satellite, source, candidate, rules, actor)
+                number, created = _store(connection, context, source, candidate, rules, actor)
                 touched.append(number)
                 outcome.new += created
             # What has no date comes with every window: it is reported once a season.
+            # What may heal is kept with every window it may belong to, and first: the list is cut when it is long.
             fresh = [entry for entry in rejected if entry.path not in reported]
+            kept = [entry for entry in rejected if entry.code in MAY_HEAL]
+            kept += [entry for entry in fresh if entry.code not in MAY_HEAL]
             reported.update(entry.path for entry in fresh)
-            query_windows.succeed(
-                connection,
-                item.id,
-                now=now,
-                result_count=len(candidates),
-                rejected=[{"path": entry.path, "reason": entry.code, "text": entry.text} for entry in fresh],
-            )
-        outcome.windows += 1
+            if errors:
+                query_windows.fail(connection, item.id, now=now, error="; ".join(errors))
+            else:
+                query_windows.succeed(
+                    connection,
+                    item.id,
+                    now=now,
+                    result_count=len(candidates),
+                    rejected=[{"path": entry.path, "reason": entry.code, "text": entry.text} for entry in kept],
+                )
+        outcome.windows += not errors
+        outcome.windows_failed += bool(errors)
+        outcome.errors.extend(f"{label}: {error}" for error in errors)
         outcome.found += len(candidates)
         outcome.rejected += len(fresh)
-        log.info("query window searched", window=label, found=len(candidates), rejected=len(fresh))
+        log.info("query window searched", window=label, found=len(candidates), rejected=len(fresh), errors=errors)
         if progress is not None:
             progress(done, len(due), label)
     with database.begin() as connection:
+        changed = changed_selection(connection, context, l2a_executors)
+        for number, reason in changed.items():
+            set_relevance(connection, context.site.id, number, reason)
+        touched.extend(changed)
         touched.extend(ignore_duplicates(connection, context.site.id))
         settled = settle_selection(connection, touched, actor=actor)
     outcome.queued, outcome.ignored = settled["queued"], settled["ignored"]
     return outcome
 
 
+def changed_selection(
+    connection: Connection, context: IngestContext, l2a_executors: frozenset[str] = frozenset()
+) -> dict[int, str | None]:
+    """Return the known acquisitions that changed parameters make the site want (None) or leave out (why)."""
+    rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
+    first, stop = context.sensing_range()
+    changed: dict[int, str | None] = {}
+    for acquisition in list_acquisitions(connection, context.site.id, date_from=first, date_to=stop):
+        # which of two processings is used is decided among those that the rules let through
+        stored = None if acquisition.relevance_reason == Reason.DUPLICATE else acquisition.relevance_reason
+        reason = why_ignored(acquisition, rules)
+        if reason != stored:
+            changed[acquisition.id] = None if reason is None else str(reason)
+    return changed
+
+
 def _search(
     context: IngestContext,
     item: QueryWindow,
     indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]],
-) -> tuple[list[tuple[DataSource, Candidate]], list[Rejected]]:
-    """Ask every source of the window's satellite; the first by priority that offers a product supplies it."""
+) -> tuple[list[tuple[DataSource, Candidate]], list[Rejected], list[str]]:
+    """Ask every source of the window's satellite; the first by priority that offers a product supplies it.
+
+    Returns
+    -------
+    candidates, rejected, errors : an error is what a source that does not answer says, one line.
+    """
     candidates: dict[str, tuple[DataSource, Candidate]] = {}
     rejected: list[Rejected] = []
+    errors: list[str] = []
     for source in context.sources[item.satellite]:
         if not source.can_query:
             continue
-        archive, index = _archive(source, indexes)
+        try:
+            archive, index = _archive(source, indexes)
+        except Sen4capError as error:
+            errors.append(error.one_line)
+            log.warning("source does not answer", source=source.name, error=error.one_line, code=error.code)
+            continue
         for satellite in SEARCHED[item.satellite]:
             query = Query(
                 satellite=satellite,
@@ -188,7 +221,7 @@ def _search(
             for candidate in answer.candidates:
                 candidates.setdefault(candidate.name.name, (source, candidate))
             rejected.extend(answer.rejected)
-    return list(candidates.values()), rejected
+    return list(candidates.values()), rejected, errors
 
 
 def _archive(
@@ -198,6 +231,10 @@ def _archive(
     key = (str(source.local_root), source.path_template)
     if key not in indexes:
         archive = LocalArchive(Path(key[0]), source.path_template, name=source.name)
+        health = archive.health()
+        if not health.ok:
+            # an empty folder is an archive that is not mounted: no product there proves nothing
+            raise SourceError(f"{source.name}: {health.text}", hint="check the source's local_root and its mount")
         indexes[key] = (archive, archive.open_index())
     return indexes[key]
 
@@ -205,7 +242,6 @@ def _archive(
 def _store(
     connection: Connection,
     context: IngestContext,
-    satellite: str,
     source: DataSource,
     candidate: Candidate,
     rules: SelectionRules,
@@ -238,7 +274,7 @@ def _store(
         data_source_id=source.id,
         actor=actor,
     )
-    reason = why_ignored(candidate, satellite, rules)
+    reason = why_ignored(candidate, rules)
     overlap = candidate.footprint.intersection(context.site.geometry).area / context.site.geometry.area
     set_membership(
         connection,

@@ -116,6 +116,9 @@ def _register_one(
     except LeaseLostError as error:
         log.info("unit is in other hands", product=acquisition.source_product_name, reason=error.one_line)
         return
+    if not claimed:
+        log.info("registered by another run meanwhile", product=acquisition.source_product_name)
+        return
     product_id = products.register(
         connection,
         products.NewProduct(

@@ -1,13 +1,16 @@
-"""Which of the products found a site uses, and why the others are left out. Pure decisions."""
+"""Which of the products found a site uses, and why the others are left out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from s4c_lib.catalog.acquisitions import Acquisition
+from s4c_lib.catalog.vocabulary import SATELLITE_OF_NAME
 from s4c_lib.parameters import Snapshot
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.model import Candidate
 from s4c_lib.sources.product_kinds import ProductKind
+from s4c_lib.sources.product_names import parse_product_name
 
 # Implementations of L2A that need no program: the product is used as it comes.
 READY_MADE_L2A = {"esa": ProductKind.S2_L2A, "muscate": ProductKind.MUSCATE_L2A}
@@ -35,7 +38,7 @@ class SelectionRules:
     l2a_executors, s1_executor : programs configured here that make L2A from L1C, and backscatter and coherence
         from SLC or GRD (``none`` where there is none).
     max_cloud_pct : by satellite (``s2``, ``l8``).
-    orbits : relative orbits to keep; all when empty.
+    orbits : relative orbits of Sentinel-1 to keep; all when empty.
     """
 
     tiles: frozenset[str]
@@ -62,27 +65,33 @@ class SelectionRules:
         )
 
 
-def why_ignored(candidate: Candidate, satellite: str, rules: SelectionRules) -> Reason | None:
+def why_ignored(product: Candidate | Acquisition, rules: SelectionRules) -> Reason | None:
     """Return why a site leaves a product out, or None when it wants it.
 
     Parameters
     ----------
-    satellite : ``s1``, ``s2`` or ``l8`` (Landsat 8 and 9).
+    product : as a source offers it, or as it is stored: changed rules apply to what is known already.
     """
-    if reason := _level(candidate, rules):
+    if isinstance(product, Acquisition):
+        kind, satellite = ProductKind(product.kind), product.satellite
+        parsed = parse_product_name(product.source_product_name)
+        tier = None if parsed is None else parsed.tier
+    else:
+        kind, tier = product.name.kind, product.name.tier
+        satellite = SATELLITE_OF_NAME[product.name.satellite]
+    if reason := _level(kind, tier, rules):
         return reason
-    if satellite in {"s1", "s2"} and candidate.tiles and not rules.tiles.intersection(candidate.tiles):
+    if satellite in {"s1", "s2"} and product.tiles and not rules.tiles.intersection(product.tiles):
         return Reason.OTHER_TILE
-    if rules.orbits and satellite in {"s1", "s2"} and candidate.relative_orbit not in rules.orbits:
+    if rules.orbits and satellite == "s1" and product.relative_orbit not in rules.orbits:
         return Reason.OTHER_ORBIT
-    limit = rules.max_cloud_pct.get(satellite)
-    if limit is not None and candidate.cloud_pct is not None and candidate.cloud_pct > limit:
+    limit = rules.max_cloud_pct.get("l8" if satellite == "l9" else satellite)
+    if limit is not None and product.cloud_pct is not None and product.cloud_pct > limit:
         return Reason.CLOUD
     return None
 
 
-def _level(candidate: Candidate, rules: SelectionRules) -> Reason | None:
-    kind = candidate.name.kind
+def _level(kind: ProductKind, tier: str | None, rules: SelectionRules) -> Reason | None:
     match kind:
         case ProductKind.S2_L2A | ProductKind.MUSCATE_L2A:
             return None if READY_MADE_L2A.get(rules.l2a_implementation) is kind else Reason.NOT_WANTED
@@ -98,6 +107,6 @@ def _level(candidate: Candidate, rules: SelectionRules) -> Reason | None:
         case ProductKind.S1_AMP | ProductKind.S1_COHE:
             return None
         case ProductKind.LANDSAT_L2SP:
-            return None if candidate.name.tier == "T1" else Reason.NOT_WANTED
+            return None if tier == "T1" else Reason.NOT_WANTED
         case _:
             return Reason.NOT_WANTED

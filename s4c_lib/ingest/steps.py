@@ -7,9 +7,10 @@ from datetime import datetime
 
 from s4c_lib.catalog import transfers
 from s4c_lib.catalog.database import Database
+from s4c_lib.errors import DiskFullError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.fetch import prepare, run_fetch
-from s4c_lib.ingest.query import due_windows, run_query, store_windows
+from s4c_lib.ingest.query import changed_selection, due_windows, run_query, store_windows
 from s4c_lib.ingest.register import run_register
 
 Progress = Callable[[int, int, str], None]
@@ -19,9 +20,10 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
     """Tell whether a run would search, fetch or register anything; the windows are brought up to date."""
     with database.begin() as connection:
         store_windows(connection, context)
-        if due_windows(connection, context, now):
+        if due_windows(connection, context, now) or changed_selection(connection, context):
             return True
-        return transfers.anything_left(connection, context.site.id, now, *context.sensing_range())
+        sources = context.fetched_from()
+        return transfers.anything_left(connection, context.site.id, sources, now, *context.sensing_range())
 
 
 def run_all(
@@ -32,12 +34,24 @@ def run_all(
     clock: Callable[[], datetime],
     progress: Progress | None = None,
 ) -> dict[str, int]:
-    """Query, fetch and register in this process; returns the summed counts."""
+    """Query, fetch and register in this process; returns the summed counts.
+
+    Raises
+    ------
+    DiskFullError : the disk guard held transfers back; what was there before is registered.
+    """
     counts = run_query(database, context, now=clock(), actor=owner, progress=progress).counts()
     prepare(database, context, now=clock(), actor=owner)
+    held_back: DiskFullError | None = None
     for source in sorted({item.name for found in context.sources.values() for item in found if item.can_download}):
-        fetched = run_fetch(database, context, source, owner=owner, clock=clock, progress=progress).counts()
+        try:
+            fetched = run_fetch(database, context, source, owner=owner, clock=clock, progress=progress).counts()
+        except DiskFullError as error:
+            held_back = error
+            continue
         for key, value in fetched.items():
             counts[key] = counts.get(key, 0) + value
     registered = run_register(database, context, owner=owner, job_id=None, clock=clock)
+    if held_back is not None:
+        raise held_back
     return counts | registered.counts()

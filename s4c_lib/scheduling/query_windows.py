@@ -61,5 +61,5 @@ def windows(whole: Window, days: int) -> list[Window]:
 
 def back_off(failures: int) -> timedelta:
     """Return the pause after the k-th failed query: 5 min doubled each time, 6 h at most."""
-    doubled = FIRST_BACK_OFF * 2 ** min(max(failures - 1, 0), 10)
+    doubled: timedelta = FIRST_BACK_OFF * 2 ** min(max(failures - 1, 0), 10)
     return min(doubled, LONGEST_BACK_OFF)
