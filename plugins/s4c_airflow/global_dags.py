@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, DeltaTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable
 
-from operators.sync import SyncOperator
+from operators.housekeeping import RetentionOperator, SyncOperator
 from s4c_airflow.dag_factory import FIRST_DAY
 from s4c_lib.manifest import read_manifest
 from s4c_lib.settings import Settings
@@ -15,16 +15,30 @@ from s4c_lib.settings import Settings
 def sync_dag() -> DAG:
     """Return ``s4c__sync``, which runs every ``sync.interval_minutes``."""
     minutes = read_manifest(Settings().manifest_path).sync_minutes
-    dag = DAG(
-        dag_id="s4c__sync",
-        description="Writes the DAG manifest anew when it changed, makes pools, closes jobs of lost runs.",
-        schedule=DeltaTriggerTimetable(timedelta(minutes=minutes)),
+    schedule = DeltaTriggerTimetable(timedelta(minutes=minutes))
+    with _global_dag(
+        "s4c__sync", "Writes the DAG manifest anew when it changed, makes pools, closes jobs of lost runs.", schedule
+    ) as dag:
+        SyncOperator(task_id="synchronise")
+    return dag
+
+
+def retention_dag() -> DAG:
+    """Return ``s4c__retention``, which runs every night."""
+    schedule = CronTriggerTimetable("17 3 * * *", timezone="UTC")
+    with _global_dag("s4c__retention", "Removes transfers that were never finished.", schedule) as dag:
+        RetentionOperator(task_id="remove_unfinished_transfers")
+    return dag
+
+
+def _global_dag(dag_id: str, description: str, schedule: DeltaTriggerTimetable | CronTriggerTimetable) -> DAG:
+    return DAG(
+        dag_id=dag_id,
+        description=description,
+        schedule=schedule,
         start_date=FIRST_DAY,
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=["s4c"],
     )
-    with dag:
-        SyncOperator(task_id="synchronise")
-    return dag

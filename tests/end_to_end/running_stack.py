@@ -54,7 +54,10 @@ class Stack:
         mode: str = "symlink",
         processors: tuple[str, ...] = ("s4c_l4c",),
     ) -> tuple[Site, Season]:
-        """Make a site of its own with one enabled season and a local archive, and enable it."""
+        """Make a site of its own with one enabled season and a local archive, and enable it.
+
+        The archive's half-copied products are given up at the first failure: runs need not wait for them.
+        """
         with self.database.begin() as connection:
             tiles = select_tiles(EXTENT, 1.0)
             site = sites.add_site(
@@ -79,6 +82,7 @@ class Stack:
                 local_root=archive,
                 site=site,
             )
+            data_sources.set_source(connection, f"{name}_archive", {"max_retries": 0})
             site = sites.set_enabled(connection, site, True)
         self.synchronise()
         return site, season

@@ -56,8 +56,8 @@ def test_a_past_season_is_backfilled_from_the_command_line_and_by_rest(stack: St
         products = connection.execute(
             text("SELECT count(*) FROM s4c.product_site WHERE site_id = :id"), {"id": site.id}
         ).scalar_one()
-    # the half-copied products failed, everything else is either used or ignored with a reason
-    assert set(states) == {"processed", "ignored", "failed"}
+    # the half-copied products were given up, everything else is either used or ignored with a reason
+    assert set(states) == {"processed", "ignored", "aborted"}
     assert products == states["processed"] > 50
 
     # Again through REST: every run has a reason to do nothing, and says so without being green work.
@@ -180,8 +180,8 @@ def test_a_task_killed_in_mid_transfer_is_retried_and_loses_nothing(stack: Stack
             text("SELECT count(*) FROM s4c.acquisition_event WHERE acquisition_id = :id AND reason = 'task_died'"),
             {"id": killed},
         ).scalar_one()
-    assert set(states) <= {"processed", "failed"}  # failed: the two half-copied products of the archive
-    assert states.get("failed", 0) == 2
+    assert set(states) == {"processed", "aborted"}
+    assert states["aborted"] == 2  # the two half-copied products of the archive
     assert (attempts.attempts, attempts.state) == (0, "processed")
     assert given_back == 1
     assert season.enabled

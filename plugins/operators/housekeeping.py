@@ -1,4 +1,4 @@
-"""The task of ``s4c__sync``: bring manifest, pools and jobs in line with the databases."""
+"""The tasks of the DAGs that belong to no season: synchronise, and remove what nobody needs."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ class SyncOperator(DomainOperator):
         for line in outcome.messages:
             self.log.info("%s", line)
         return outcome.counts()
+
+
+class RetentionOperator(DomainOperator):
+    """Remove unfinished transfers that are too old to be continued."""
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Remove and return counts."""
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.retention import apply
+
+        with retried_by_class():
+            return apply(self.database(), now=utc_now()).counts()
