@@ -58,7 +58,6 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        params=form(entry.processor),
         tags=[entry.site, entry.season, entry.processor],
         render_template_as_native_obj=False,
     )
@@ -69,6 +68,10 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
             _ingest_tasks(entry, manifest, opened, closed)
         else:
             opened >> ComputeOperator(task_id="compute", processor=entry.processor, pool="cpu") >> closed
+    # Put in last, into the mapping the DAG has: a form given to the DAG is checked against its own schema for every
+    # DAG and copied into every task, which takes most of the time of building and serialising hundreds of DAGs. The
+    # forms are one a processor and the tests check each; a run's values reach its tasks all the same.
+    dag.params.update(form(entry.processor))
     return dag
 
 

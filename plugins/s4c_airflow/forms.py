@@ -42,6 +42,7 @@ def _bounds(schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=8)
 def form(processor: str) -> dict[str, Param]:
     """Return the form fields of a processor's DAG; a field left empty means: as configured."""
     if processor == "ingest":

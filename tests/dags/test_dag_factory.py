@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_a_form_has_at_most_six_fields_and_refuses_wrong_values() -> None:
         fields = form(processor)
         assert len(fields) <= MOST_FIELDS
         ParamsDict(fields).validate()  # the defaults are valid
-    fields = form("s4c_l4a")
+    fields = copy.deepcopy(form("s4c_l4a"))
     for wrong in ({"processor.s4c_l4a.num-trees": 100_000}, {"processor.s4c_l4a.nom-trees": 3}):
         fields["settings"].value = wrong
         with pytest.raises(ParamValidationError):
