@@ -56,6 +56,7 @@ def synchronise(database: Database, settings: Settings, *, today: date) -> SyncO
     try:
         api = AirflowApi.from_settings(settings)
         api.health()
+        api.request("GET", "pools", params={"limit": 1})  # health asks for no user: a wrong password shows here
     except (AirflowApiError, InputError) as error:
         outcome.messages.append(f"Airflow was not asked, so pools are as they were: {error.one_line}")
         # Nobody can say which DAGs still have runs: those of disabled seasons stay until somebody can.

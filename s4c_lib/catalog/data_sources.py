@@ -200,6 +200,9 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
         raise InputError(
             f"A data source has no field {strangers[0]!r} to set.", hint=f"choose from {', '.join(sorted(CHANGEABLE))}"
         )
+    mode = changes.get("fetch_mode")
+    if mode is not None and any(source.driver == "local" for source in before) and mode not in LOCAL_MODES:
+        raise InputError(f"A local archive is not fetched by {mode!r}.", hint=f"choose from {', '.join(LOCAL_MODES)}")
     if changes:
         # the column names come from the table above, never from the user
         assignments = ", ".join(f"{field} = CAST(:{field} AS {CHANGEABLE[field]})" for field in sorted(changes))

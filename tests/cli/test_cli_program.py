@@ -67,7 +67,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(s4c: Run) -> None:
         (("site", "add"), "Missing argument 'NAME'"),
         (("site", "list", "--bogus"), "No such option"),
         (("season", "add", "x", "y", "2026-13-01", "2026-10-31"), "is no date; write it as 2026-04-01"),
-        (("products", "show", "x"), "is not a valid integer"),
+        (("products", "show", "x"), "should be a valid integer"),
         (("season", "schedule", "x", "y", "l9", "--once"), "choose from s4c_l4a, s4c_l4b, s4c_l4c"),
     ):
         answer = s4c(*arguments, code=2)

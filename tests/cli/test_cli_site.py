@@ -142,7 +142,7 @@ def test_an_unwritable_manifest_is_a_warning_that_says_how_to_repair_it(s4c: Run
     wrong = {"S4C_MANIFEST_PATH": str(folder / "file" / "dags.json")}
     answer = s4c("season", "add", site, "2019", "2019-04-01", "2019-10-31", **wrong)
     (warning,) = [line for line in answer.err.splitlines() if "warning" in line]
-    assert "The change is stored" in warning
+    assert "The change is stored. The DAGs do not follow" in warning
     assert "cannot be written" in warning
     assert "s4c dags export" in warning
     assert [season["season"] for season in s4c("season", "list", "--json").json] == ["2019"]

@@ -1,0 +1,262 @@
+"""Backfills of a season: which dates, in which order, and following them through Airflow's REST API."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from s4c_lib.airflow_api import ACTIVE_RUN_STATES
+from s4c_lib.catalog.config_values import snapshot
+from s4c_lib.catalog.manifest_export import build_manifest, dag_id
+from s4c_lib.catalog.seasons import season_processors
+from s4c_lib.cli.output import Step
+from s4c_lib.errors import AirflowApiError, ConflictError, InputError, NotFoundError, NothingToDoError
+from s4c_lib.scheduling.dates import Phase, midnight
+from s4c_lib.scheduling.schedules import CatchupPolicy, catch_up, default_policy
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from s4c_lib.airflow_api import AirflowApi, Run
+    from s4c_lib.catalog.seasons import Season
+    from s4c_lib.catalog.sites import Site
+    from s4c_lib.manifest import DagEntry
+
+_LOOK_AGAIN_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class PlannedBackfill:
+    """One backfill to create.
+
+    Attributes
+    ----------
+    from_date, to_date : first and last logical date.
+    policy : which of the dates already due are run; ``all`` for ingest, which runs every interval.
+    superseded : dates left out by the policy.
+    dates : logical dates Airflow says it would run.
+    """
+
+    processor: str
+    dag_id: str
+    from_date: datetime
+    to_date: datetime
+    policy: str
+    superseded: tuple[date, ...] = ()
+    dates: list[str] = field(default_factory=list)
+    number: int | None = None
+
+
+def plan_backfills(
+    connection: Connection,
+    site: Site,
+    season: Season,
+    only: Sequence[str] | None,
+    policy: CatchupPolicy | None,
+    now: datetime,
+) -> list[PlannedBackfill]:
+    """Return the backfills of a season, ingest first, each with its range of logical dates.
+
+    Raises
+    ------
+    ConflictError : the site, the season or a named processor is disabled: its runs would be skipped.
+    NothingToDoError : no date is due yet.
+    """
+    for what, name, enabled in (("site", site.short_name, site.enabled), ("season", season.short_name, season.enabled)):
+        if not enabled:
+            argument = name if what == "site" else f"{site.short_name} {name}"
+            raise ConflictError(
+                f"The {what} {name!r} is disabled, so its runs would be skipped.",
+                hint=f"s4c {what} enable {argument}",
+            )
+    manifest = build_manifest(connection, today=now.date(), has_active_runs=lambda _: False)
+    entries = {entry.dag_id: entry for entry in manifest.dags}
+    enabled_here = [entry.processor for entry in season_processors(connection, season.id) if entry.enabled]
+    order = ["ingest", *enabled_here]
+    if strangers := sorted(set(only or ()) - set(order)):
+        raise ConflictError(
+            f"{strangers[0]} is switched off in season {season.short_name!r} of site {site.short_name!r}.",
+            hint=f"s4c season processors {site.short_name} {season.short_name} --on {strangers[0]}",
+        )
+    chosen = policy or _usual_policy(connection, site, season, now.date())
+    plans = []
+    for processor in order:
+        if only and processor not in only:
+            continue
+        entry = entries[dag_id(site.short_name, season.short_name, processor)]
+        plan = _ingest(entry, now) if entry.interval is not None else _product(entry, chosen, now)
+        if plan is not None:
+            plans.append(plan)
+    if not plans:
+        raise NothingToDoError(
+            f"No run of season {season.short_name!r} counts yet with the policy {chosen}.",
+            hint=f"'s4c season show {site.short_name} {season.short_name}' lists the dates",
+        )
+    return plans
+
+
+def _usual_policy(connection: Connection, site: Site, season: Season, today: date) -> CatchupPolicy:
+    """Return the season's own policy, else what was configured for a past season, else the phase's default."""
+    parameters = snapshot(connection, today=today, site=site, season=season)
+    phase = season.dates.phase(today, int(parameters["schedule.grace_months"]))
+    if season.catchup_policy is not None:
+        return season.catchup_policy
+    configured = not parameters.explain("backfill.policy").origin.startswith("default")
+    if configured or phase is Phase.PAST:
+        return CatchupPolicy(parameters["backfill.policy"])
+    return default_policy(phase)
+
+
+def _ingest(entry: DagEntry, now: datetime) -> PlannedBackfill | None:
+    """Return the backfill of all intervals that have ended."""
+    assert entry.interval is not None
+    start, stop = (date.fromisoformat(text) for text in entry.interval[:2])
+    starts = []
+    while start < stop:
+        end = min(start + timedelta(days=entry.interval[2]), stop)
+        if midnight(end) < now:
+            starts.append(start)
+        start = end
+    if not starts:
+        return None
+    return PlannedBackfill(entry.processor, entry.dag_id, midnight(starts[0]), midnight(starts[-1]), "all")
+
+
+def _product(entry: DagEntry, policy: CatchupPolicy, now: datetime) -> PlannedBackfill | None:
+    dates = [date.fromisoformat(text) for text in entry.dates]
+    # a date is due from its first moment, so today's counts as missed
+    kept, superseded = catch_up(dates, now.date() + timedelta(days=1), policy)
+    if not kept:
+        return None
+    return PlannedBackfill(
+        entry.processor, entry.dag_id, midnight(kept[0]), midnight(kept[-1]), str(policy), tuple(superseded)
+    )
+
+
+def check(
+    api: AirflowApi,
+    plan: PlannedBackfill,
+    reprocess: str,
+    progress: Step,
+    *,
+    patience: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Return the logical dates that a backfill would run now; waits for a DAG that Airflow has not read yet.
+
+    Raises
+    ------
+    ConflictError : the DAG is paused, or a backfill of it is under way.
+    AirflowApiError : Airflow does not know the DAG in time.
+    """
+    waited = 0.0
+    while True:
+        found = _look(api, plan, reprocess)
+        if found is not None:
+            progress(0, 0, f"{plan.dag_id}: {len(found)} runs")
+            return found
+        if waited >= patience:
+            raise AirflowApiError(
+                f"Airflow does not know {plan.dag_id} with its present dates after {patience:.0f} s.",
+                hint="is its DAG processor running, with the same S4C_MANIFEST_PATH? see 's4c doctor'",
+            )
+        progress(int(waited), int(patience), f"waiting until Airflow has read {plan.dag_id}")
+        pause = min(_LOOK_AGAIN_SECONDS, max(patience - waited, 0.05))
+        sleep(pause)
+        waited += pause
+
+
+def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> list[str] | None:
+    """Return what a backfill would run, or None when Airflow has yet to read the DAG or its new dates."""
+    try:
+        known = api.dag(plan.dag_id)
+    except NotFoundError:
+        return None
+    if known["is_stale"]:
+        return None
+    if known["is_paused"]:
+        raise ConflictError(
+            f"{plan.dag_id} is paused: its backfill would stay queued in silence.",
+            hint="unpause it in Airflow, then repeat the command",
+        )
+    if running := api.backfills(plan.dag_id, active=True):
+        raise ConflictError(
+            f"Backfill {running[0].id} of {plan.dag_id} ({running[0].from_date[:10]} to {running[0].to_date[:10]}) is "
+            "under way.",
+            hint="wait until it ends, or cancel it in Airflow",
+        )
+    try:
+        dates = api.preview_backfill(plan.dag_id, plan.from_date, plan.to_date, reprocess=reprocess)
+    except (NotFoundError, InputError):
+        # an unscheduled version of the DAG is in force until Airflow reads the manifest again
+        return None
+    if not dates and not api.runs_between(plan.dag_id, plan.from_date, plan.to_date):
+        return None
+    return sorted(dates)
+
+
+def create(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> int:
+    """Create a backfill and return its number."""
+    plan.number = api.create_backfill(plan.dag_id, plan.from_date, plan.to_date, reprocess=reprocess).id
+    return plan.number
+
+
+def own_runs(api: AirflowApi, plan: PlannedBackfill) -> list[Run]:
+    """Return the runs of a backfill: those of its dates, not the ones an earlier backfill left beside them."""
+    dates = {datetime.fromisoformat(text) for text in plan.dates}
+    runs = api.runs_between(plan.dag_id, plan.from_date, plan.to_date, run_type="backfill")
+    return [run for run in runs if run.logical_date in dates]
+
+
+def follow(
+    api: AirflowApi,
+    plans: Sequence[PlannedBackfill],
+    progress: Step,
+    *,
+    waiting_for: Callable[[str, str], str],
+    poll: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until every run of some backfills has ended; True when none failed.
+
+    Parameters
+    ----------
+    waiting_for : says of a run (processor, run id) what it waits for, or nothing.
+    """
+    last = ""
+    while True:
+        found: list[tuple[PlannedBackfill, Run]] = []
+        open_plans = 0
+        for plan in plans:
+            runs = own_runs(api, plan)
+            found += [(plan, run) for run in runs]
+            active = any(run.state in ACTIVE_RUN_STATES for run in runs)
+            # Airflow makes the runs after it has answered; a backfill that is completed makes no more.
+            open_plans += active or (len(runs) < len(plan.dates) and not _completed(api, plan))
+        ended = sum(run.state not in ACTIVE_RUN_STATES for _, run in found)
+        text = _described(found, waiting_for)
+        if text != last:
+            progress(ended, sum(len(plan.dates) for plan in plans), text)
+            last = text
+        if not open_plans:
+            return all(run.state == "success" for _, run in found)
+        sleep(poll)
+
+
+def _completed(api: AirflowApi, plan: PlannedBackfill) -> bool:
+    return all(item.id != plan.number for item in api.backfills(plan.dag_id, active=True))
+
+
+def _described(found: Sequence[tuple[PlannedBackfill, Run]], waiting_for: Callable[[str, str], str]) -> str:
+    counts = Counter(run.state for _, run in found)
+    reasons = [
+        f"{plan.processor} {reason}"
+        for plan, run in found
+        if run.state == "running" and (reason := waiting_for(plan.processor, run.run_id))
+    ]
+    words = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    return "; ".join([words or "no run yet", *reasons[:2]])

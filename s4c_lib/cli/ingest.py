@@ -1,0 +1,196 @@
+"""``s4c ingest``: search, fetch and register in this process, under the same lock as Airflow's runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from s4c_lib.cli.options import AsJson, SeasonName, SiteName, examples
+from s4c_lib.cli.output import note, print_record, progress, warn
+from s4c_lib.cli.session import Session, named_season, session_of
+from s4c_lib.cli.source import SearchedSatellite
+from s4c_lib.errors import ConflictError, NothingToDoError, Sen4capError, SourceError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from s4c_lib.catalog.jobs import Job
+    from s4c_lib.runs import Opening, RunRequest
+
+
+_SETTLING = timedelta(seconds=2)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("ingest", epilog=examples("s4c ingest my_region 2026", "s4c ingest my_region 2026 --satellite s2"))(
+        ingest
+    )
+
+
+def ingest(
+    context: typer.Context,
+    site_name: SiteName,
+    season_name: SeasonName,
+    satellite: Annotated[list[SearchedSatellite] | None, typer.Option(help="Only this one; repeatable.")] = None,
+    requery: Annotated[bool, typer.Option("--requery", help="Search every window again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search, fetch and register now, without Airflow. Exit code 3 when there is nothing to do."""
+    from s4c_lib.catalog.job_liveness import sign_of_life
+
+    session = session_of(context)
+    with session.read() as connection:
+        site, season = named_season(connection, site_name, season_name)
+    request = _request(session, site.short_name, season.short_name, satellite, requery)
+    opening = _open(session, request)
+    with _interruptible():
+        try:
+            with sign_of_life(session.database, opening.job_id):
+                counts, errors = _run(session, opening.job_id, requery)
+        except KeyboardInterrupt as error:
+            _fail(session, opening.job_id, "stopped from the keyboard", "interrupted")
+            raise Sen4capError(
+                f"The ingest was stopped; job {opening.job_id} is closed as failed.",
+                hint="run it again: it goes on where it was",
+            ) from error
+        except Exception as error:
+            ours = isinstance(error, Sen4capError)
+            text = error.one_line if ours else f"{type(error).__name__}: {' '.join(str(error).split())}"
+            _fail(session, opening.job_id, text, error.code if ours else "internal")
+            raise
+    for line in errors:
+        warn(line)
+    job = _close(session, opening.job_id, counts)
+    print_record({"job": job.id, "state": job.state, **counts}, as_json=as_json)
+    if job.state == "failed":
+        raise SourceError("No query window could be searched.", hint="'s4c source test NAME' tries a source")
+
+
+def _request(
+    session: Session, site: str, season: str, satellites: list[SearchedSatellite] | None, requery: bool
+) -> RunRequest:
+    from s4c_lib.runs import RunRequest
+
+    options: dict[str, Any] = {}
+    if satellites:
+        options["satellites"] = [str(item) for item in satellites]
+    if requery:
+        options["requery"] = True
+    return RunRequest(
+        site=site,
+        season=season,
+        processor="ingest",
+        key=f"command line {session.now().isoformat()} {os.getpid()}",
+        start_type="command_line",
+        requested_by=session.actor,
+        options=options,
+    )
+
+
+def _open(session: Session, request: RunRequest) -> Opening:
+    """Start the job of the run.
+
+    Raises
+    ------
+    NothingToDoError : there is no work, or nothing is enabled.
+    ConflictError : another run of the season's ingest is under way.
+    """
+    from s4c_lib import runs
+    from s4c_lib.catalog import jobs
+
+    opening = runs.open_run(session.database, request, now=session.now())
+    if opening.status == "waiting" and opening.holder is not None and _dead(session, opening.holder):
+        note(f"job {opening.holder.id} was left by a process that died; it is closed as lost")
+        _fail(session, opening.holder.id, "its process is gone", "lost")
+        opening = runs.open_run(session.database, request, now=session.now())
+    if opening.status == "skipped":
+        raise NothingToDoError(opening.text, hint=f"job {opening.job_id}")
+    if opening.status == "waiting":
+        with session.read() as connection:
+            jobs.finish(connection, opening.job_id, jobs.JobState.CANCELLED, reason="locked", detail=opening.text)
+        raise ConflictError(f"{opening.text[:1].upper()}{opening.text[1:]}.", hint="wait until it has ended")
+    return opening
+
+
+def _dead(session: Session, holder: Job) -> bool:
+    """Tell whether a job was started by a command line that is gone, wherever it ran."""
+    from s4c_lib.catalog.job_liveness import shows_life
+
+    if holder.start_type != "command_line" or holder.started_at is None:
+        return False
+    # a process that has only just started its job may not have shown itself yet
+    if session.now() - holder.started_at < _SETTLING:
+        return False
+    with session.read() as connection:
+        return not shows_life(connection, holder.id)
+
+
+def _run(session: Session, job_id: int, requery: bool) -> tuple[dict[str, int], list[str]]:
+    """Run the steps of an ingest and return its counts and the errors of query windows."""
+    from s4c_lib.catalog.jobs import get_job
+    from s4c_lib.catalog.query_windows import requery as search_again
+    from s4c_lib.ingest.context import load_context
+    from s4c_lib.ingest.fetch import prepare, run_fetch, utc_now
+    from s4c_lib.ingest.query import run_query
+    from s4c_lib.ingest.register import process_owner, run_register
+
+    database = session.database
+    with database.begin() as connection:
+        job = get_job(connection, job_id)
+        if requery:
+            search_again(connection, job.season_id)
+    context = load_context(database, job.season_id, today=session.today(), job_id=job_id)
+    with progress("search") as step:
+        outcome = run_query(database, context, now=utc_now(), actor=process_owner(job_id, "query"), progress=step)
+    counts = outcome.counts()
+    prepare(database, context, now=utc_now(), actor=process_owner(job_id, "fetch"))
+    for source in sorted({item.name for found in context.sources.values() for item in found if item.can_download}):
+        with progress(f"fetch {source}") as step:
+            fetched = run_fetch(
+                database, context, source, owner=process_owner(job_id, "fetch"), clock=utc_now, progress=step
+            )
+        for key, value in fetched.counts().items():
+            counts[key] = counts.get(key, 0) + value
+    registered = run_register(database, context, owner=process_owner(job_id, "register"), job_id=job_id, clock=utc_now)
+    return counts | registered.counts(), outcome.errors
+
+
+def _close(session: Session, job_id: int, counts: dict[str, int]) -> Job:
+    from s4c_lib.catalog.jobs import add_counts
+    from s4c_lib.runs import close_run
+
+    with session.read() as connection:
+        add_counts(connection, job_id, counts)
+    blind = counts["windows_failed"] > 0 and counts["windows"] == 0
+    return close_run(session.database, job_id, failed_tasks={"query": "every window failed"} if blind else {})
+
+
+def _fail(session: Session, job_id: int, error: str, reason: str) -> None:
+    """Close a job as failed and give back what it held, so that the next run need not wait for its leases."""
+    from s4c_lib.catalog.transfers import give_back
+    from s4c_lib.runs import fail_run
+
+    with session.read() as connection:
+        give_back(connection, f"job {job_id} ")
+    fail_run(session.database, job_id, error, reason)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Treat a request to terminate like Ctrl-C: the job is closed either way."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

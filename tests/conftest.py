@@ -1,0 +1,119 @@
+"""One private PostgreSQL for the session, a migrated database of its own for each test, no network."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+
+from deploy.local_stack.postgres import private_postgres
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.migrations import migrate
+from s4c_lib.settings import MIGRATIONS
+
+LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests talk to this machine only (pytest-socket)."""
+    for item in items:
+        item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """A PostgreSQL server on which tests may create databases.
+
+    Parameters
+    ----------
+    url : a database of it, for connecting.
+    """
+
+    url: str
+
+    def url_for(self, name: str) -> str:
+        return make_url(self.url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+    def create(self, template: str | None = None) -> str:
+        """Make a new database, empty or as the template, and return its URL."""
+        name = f"s4c_test_{os.getpid()}_{next(_numbers)}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        self.execute(statement)
+        return self.url_for(name)
+
+    def drop(self, url: str) -> None:
+        name = make_url(url).database or ""
+        self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def execute(self, statement: sql.Composable) -> None:
+        with closing(psycopg2.connect(self.url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    """The server of S4C_TEST_DATABASE_URL or S4C_DATABASE_URL, else a private one that ends with the session."""
+    given = os.environ.get("S4C_TEST_DATABASE_URL") or os.environ.get("S4C_DATABASE_URL")
+    if given:
+        yield DatabaseServer(make_url(given).set(drivername="postgresql").render_as_string(hide_password=False))
+        return
+    with private_postgres(tmp_path_factory.mktemp("postgres"), say=print) as server:
+        yield DatabaseServer(server.url_for("postgres"))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: DatabaseServer) -> Iterator[str]:
+    """Name of a migrated, empty database that nobody is connected to, to copy from."""
+    url = postgres.create()
+    database = Database(url)
+    migrate(database, MIGRATIONS)
+    database.engine.dispose()
+    yield make_url(url).database or ""
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres: DatabaseServer, migrated_template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    url = postgres.create(migrated_template)
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The domain database of the test's own, migrated."""
+    database = Database(database_url)
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: DatabaseServer, migrated_template: str) -> Iterator[Database]:
+    """A migrated database for tests that leave nothing behind."""
+    url = postgres.create(migrated_template)
+    database = Database(url)
+    yield database
+    database.engine.dispose()
+    postgres.drop(url)
+
+
+@pytest.fixture
+def connection(shared_database: Database) -> Iterator[Connection]:
+    """A transaction in a migrated database, rolled back at the end: the fast way, for one connection."""
+    with shared_database.engine.connect() as connection:
+        transaction = connection.begin()
+        yield connection
+        transaction.rollback()

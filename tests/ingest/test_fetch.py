@@ -1,0 +1,387 @@
+"""Fetching when things go wrong: killed workers, full disks, files that vanish, several sites and sources at once."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from domain_rows import count, make_acquisition, make_job, make_season, make_site, make_source
+
+from s4c_lib.catalog import acquisitions, query_windows, sites, transfers
+from s4c_lib.catalog.config_values import set_value
+from s4c_lib.catalog.jobs import JobState, finish
+from s4c_lib.errors import DiskFullError, InputError
+from s4c_lib.ingest import fetch, query, register
+from s4c_lib.ingest.context import load_context
+from s4c_lib.ingest.steps import run_all
+
+LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+New = Callable[..., Any]
+FIRST = "20240306T103621_N0510_R051_T31UFS"
+
+
+def clock() -> datetime:
+    return LATER
+
+
+def find(ingest: Any, now: datetime = LATER) -> None:
+    """Search only."""
+    query.run_query(ingest.database, ingest.context(now), now=now, actor="test")
+
+
+def run_fetch(ingest: Any, **more: Any) -> dict[str, int]:
+    return fetch.run_fetch(ingest.database, ingest.context(), "archive", owner="test", clock=clock, **more).counts()
+
+
+def same_tree(left: Path, right: Path) -> bool:
+    names = [{str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()} for top in (left, right)]
+    return names[0] == names[1] and all((left / name).read_bytes() == (right / name).read_bytes() for name in names[0])
+
+
+def test_a_killed_fetch_is_continued_and_costs_no_attempt(new_ingest: New, small_archive: Path) -> None:
+    """SIGKILL in mid-copy, in a process of its own."""
+    ingest = new_ingest(small_archive)
+    (source,) = small_archive.rglob(f"*{FIRST}*.SAFE")
+    for other in small_archive.rglob("*.SAFE"):
+        if other != source:
+            shutil.rmtree(other)
+    big = source / "HTML" / "large.bin"
+    big.parent.mkdir()
+    with big.open("wb") as stream:
+        stream.truncate(300_000_000)
+    script = textwrap.dedent(
+        """
+        import sys
+        from datetime import UTC, datetime
+        from s4c_lib.catalog.database import Database
+        from s4c_lib.ingest.context import load_context
+        from s4c_lib.ingest.steps import run_all
+        now = datetime(2025, 2, 1, 8, tzinfo=UTC)
+        database = Database(sys.argv[1])
+        run_all(database, load_context(database, int(sys.argv[2]), today=now.date()), owner="doomed", clock=lambda: now)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, ingest.database.url, str(ingest.season.id)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    part = ingest.downloads / "s2" / ".part"
+    while process.poll() is None:
+        if any(path.stat().st_size > 4_000_000 for path in part.glob("*/*/HTML/*")):
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors.decode()
+    held = ingest.acquisition(FIRST)
+    assert (held.state, held.attempts) == ("downloading", 1)
+    begun = [path for path in part.rglob("*") if path.is_file()]
+    assert begun
+
+    assert ingest.run(LATER + timedelta(minutes=29))["fetched"] == 0, "the lease still holds"
+    assert ingest.has_work(LATER + timedelta(minutes=31))
+    # everything but the large file had been copied before or is copied once
+    counts = ingest.run(LATER + timedelta(minutes=31))
+    assert (counts["fetched"], counts["registered"]) == (1, 1)
+    done = ingest.acquisition(FIRST)
+    assert done.state == "processed"
+    assert same_tree(source, Path(done.full_path or ""))
+    assert list(part.iterdir()) == []
+    with ingest.database.begin() as connection:
+        life = [event.reason for event in acquisitions.events(connection, done.id) if event.reason]
+    assert life == ["lease_expired"]
+
+
+def test_a_long_transfer_keeps_its_lease(new_ingest: New, small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heartbeat runs beside the copy: the lease is always ahead of the clock."""
+    ingest = new_ingest(small_archive)
+    ingest.set("lease.seconds", 5)
+    find(ingest)
+    slow = threading.Event()
+    real = fetch.fetch_local
+    seen: list[datetime] = []
+
+    def patient(*arguments: Any) -> Any:
+        # longer than the lease: three heartbeats of a second each must come through
+        while len(seen) < 3 and not slow.wait(0.3):
+            with ingest.database.begin() as connection:
+                statement = "SELECT lease_until FROM s4c.acquisition WHERE state = 'downloading'"
+                until = connection.exec_driver_sql(statement).scalar_one()
+            if not seen or until > seen[-1]:
+                seen.append(until)
+        return real(*arguments)
+
+    monkeypatch.setattr(fetch, "fetch_local", patient)
+    fetch.run_fetch(
+        ingest.database, ingest.context(), "archive", owner="slow", limit=1, clock=lambda: datetime.now(UTC)
+    )
+    assert len(seen) == 3
+    assert len([one for one in ingest.known().values() if one.state == "downloaded"]) == 1
+
+
+def test_who_lost_its_lease_goes_on_with_the_next(
+    new_ingest: New, small_archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    real = fetch.fetch_local
+    taken: list[str] = []
+
+    def robbed(source: Path, *arguments: Any) -> Any:
+        result = real(source, *arguments)
+        if not taken:
+            taken.append(source.name)
+            with ingest.database.begin() as connection:
+                transfers.expire(connection, LATER + HOUR)
+        return result
+
+    monkeypatch.setattr(fetch, "fetch_local", robbed)
+    counts = run_fetch(ingest)
+    assert counts["fetched"] == 4, "three others, and the lost one when its turn came again"
+    assert {str(one.state) for one in ingest.known().values()} == {"downloaded"}
+
+
+def test_a_disk_that_is_nearly_full_holds_everything_back(new_ingest: New, small_archive: Path) -> None:
+    """Case 36."""
+    ingest = new_ingest(small_archive)
+    ingest.set("storage.min_free_gb", 1_000_000)
+    with pytest.raises(DiskFullError, match=r"storage\.min_free_gb"):
+        ingest.run()
+    assert {(str(one.state), one.attempts) for one in ingest.known().values()} == {("queued", 0)}
+    assert not list(ingest.downloads.rglob("*"))
+    ingest.set("storage.min_free_gb", 0)
+    assert ingest.run()["registered"] == 4
+
+
+def test_links_need_no_room(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive, "symlink")
+    ingest.set("storage.min_free_gb", 1_000_000)
+    assert ingest.run()["registered"] == 4
+
+
+def test_a_product_removed_after_its_transfer_is_fetched_again(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    assert run_fetch(ingest)["fetched"] == 4
+    gone = ingest.acquisition(FIRST)
+    shutil.rmtree(gone.full_path or "")
+    outcome = register.run_register(ingest.database, ingest.context(), owner="test", job_id=None, clock=clock)
+    assert (outcome.registered, outcome.gone) == (3, 1)
+    again = ingest.acquisition(FIRST)
+    assert (again.state, again.reason_code) == ("queued", "input_missing")
+    assert ingest.has_work()
+    assert ingest.run()["registered"] == 1
+    assert len(ingest.products()) == 4
+
+
+@pytest.mark.parametrize("mode", ["copy", "symlink", "check"])
+def test_a_product_deleted_from_the_archive_before_its_transfer(
+    new_ingest: New, small_archive: Path, tmp_path: Path, mode: str
+) -> None:
+    ingest = new_ingest(small_archive, mode)
+    find(ingest)
+    (source,) = small_archive.rglob(f"*{FIRST}*.SAFE")
+    hidden = Path(shutil.move(source, tmp_path / source.name))
+    counts = run_fetch(ingest)
+    assert (counts["fetched"], counts["fetch_failed"]) == (3, 1)
+    failed = ingest.acquisition(FIRST)
+    assert failed.state == "failed"
+    assert source.name in (failed.last_error or "")
+    assert failed.next_attempt_at == LATER + HOUR
+    shutil.move(hidden, source)
+    assert ingest.run(LATER + HOUR)["registered"] == 4
+
+
+def test_a_link_whose_target_goes_is_made_anew_when_it_is_back(
+    new_ingest: New, small_archive: Path, tmp_path: Path
+) -> None:
+    ingest = new_ingest(small_archive, "symlink")
+    find(ingest)
+    run_fetch(ingest)
+    (source,) = small_archive.rglob(f"*{FIRST}*.SAFE")
+    hidden = Path(shutil.move(source, tmp_path / source.name))
+    counts = ingest.run()
+    assert (counts["registered"], counts["gone"]) == (3, 1)
+    assert ingest.run()["fetch_failed"] == 1
+    shutil.move(hidden, source)
+    assert ingest.run(LATER + HOUR)["registered"] == 1
+
+
+def test_products_that_fail_are_given_up_in_the_end(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    ingest.set("downloader.max_retries", 2)
+    find(ingest)
+    (source,) = small_archive.rglob(f"*{FIRST}*.SAFE")
+    shutil.rmtree(source)
+    tries = []
+    for hours in (0, 1, 2, 3, 4, 5, 6, 7, 8):
+        counts = ingest.run(LATER + hours * HOUR)
+        if counts["fetch_failed"]:
+            tries.append(hours)
+    assert tries == [0, 1, 3]
+    assert (ingest.acquisition(FIRST).state, ingest.acquisition(FIRST).attempts) == ("aborted", 3)
+    assert not ingest.has_work(LATER + 30 * HOUR)
+
+
+def test_a_real_product_in_the_place_of_a_link_is_not_replaced(new_ingest: New, small_archive: Path) -> None:
+    """No retry helps there: it is given up at once and says what to do."""
+    ingest = new_ingest(small_archive, "symlink")
+    (source,) = small_archive.rglob(f"*{FIRST}*.SAFE")
+    shutil.copytree(source, ingest.downloads / "s2" / source.name)
+    assert ingest.run()["given_up"] == 1
+    kept = ingest.acquisition(FIRST)
+    assert (kept.state, "delete it" in (kept.last_error or "")) == ("aborted", True)
+
+
+def second_site(ingest: Any) -> tuple[Any, Any]:
+    with ingest.database.begin() as connection:
+        site = make_site(connection, "Beta")
+        season = make_season(connection, site, dates=ingest.season.dates)
+        return sites.set_enabled(connection, site, True), season
+
+
+def test_two_sites_share_what_both_need(new_ingest: New, small_archive: Path) -> None:
+    """Case 35: one row, one transfer, two memberships, one product."""
+    ingest = new_ingest(small_archive)
+    _, season = second_site(ingest)
+    assert ingest.run()["fetched"] == 4
+    context = load_context(ingest.database, season.id, today=LATER.date())
+    counts = run_all(ingest.database, context, owner="beta", clock=clock)
+    assert (counts["new"], counts["queued"], counts["fetched"], counts["registered"]) == (0, 0, 0, 0)
+    assert counts["shared"] == 4
+    with ingest.database.begin() as connection:
+        tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
+        assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
+    assert set(run_all(ingest.database, context, owner="beta", clock=clock).values()) == {0}
+
+
+def test_two_sites_at_once_fetch_each_product_once(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    _, season = second_site(ingest)
+    contexts = [load_context(ingest.database, number, today=LATER.date()) for number in (ingest.season.id, season.id)]
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(
+            pool.map(lambda context: run_all(ingest.database, context, owner=context.site.name, clock=clock), contexts)
+        )
+    # what one registered while the other was past that step is shared by the next run
+    for context in contexts:
+        run_all(ingest.database, context, owner="again", clock=clock)
+    assert sum(one["fetched"] for one in counts) == 4
+    with ingest.database.begin() as connection:
+        tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
+        assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
+        downloads = connection.exec_driver_sql(
+            "SELECT count(*) FROM s4c.acquisition_event WHERE to_state = 'downloading'"
+        )
+        assert downloads.scalar_one() == 4
+
+
+def test_workers_at_one_source_share_its_queue(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    chunks = fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=3)
+    assert chunks == [2, 1, 1]
+
+    def work(limit: int) -> int:
+        return run_fetch(ingest, limit=limit)["fetched"]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(work, chunks)) == chunks
+    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=3) == []
+
+
+def test_chunks_hold_about_the_wanted_work(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    for target, chunks in ((7200, [4]), (1, [4])):
+        ingest.set("chunk.target_seconds", target)
+        assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=1) == chunks
+    ingest.execute("UPDATE s4c.acquisition SET size_bytes = 100000000")
+    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=1) == [1, 1, 1, 1]
+    ingest.set("chunk.max_count", 3)
+    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=1) == [2, 1, 1]
+
+
+def test_a_run_for_some_satellites_leaves_the_others(new_ingest: New, small_archive: Path) -> None:
+    """Sources of one name exist for every satellite: what waits for another satellite is not touched."""
+    ingest = new_ingest(small_archive)
+    with ingest.database.begin() as connection:
+        make_acquisition(
+            connection, ingest.site, "RADAR", satellite="s1", state="queued", sensed=datetime(2024, 3, 1, tzinfo=UTC)
+        )
+        job = make_job(connection, ingest.season, "manual", processor="ingest")
+        connection.exec_driver_sql('UPDATE s4c.job SET params = \'{"satellites": ["s2"]}\'')
+    context = ingest.context(job_id=job.id)
+    assert context.satellites == ("s2",)
+    counts = run_all(ingest.database, context, owner="test", clock=clock)
+    assert (counts["fetched"], counts["windows"]) == (4, 3)
+    assert (ingest.acquisition("RADAR").state, ingest.acquisition("RADAR").attempts) == ("queued", 0)
+    with ingest.database.begin() as connection:
+        finish(connection, job.id, JobState.SUCCEEDED)
+
+
+def test_a_source_of_the_same_name_of_another_site_is_not_used(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    with ingest.database.begin() as connection:
+        other = make_site(connection, "Beta")
+        added = make_source(connection, Path("/elsewhere"), satellites=("s2",), site=other)
+    (own,) = [one for one in added if one.site == "beta"]
+    number = ingest.acquisition(FIRST).id
+    ingest.execute(f"UPDATE s4c.acquisition SET data_source_id = {own.id} WHERE id = {number}")
+    assert run_fetch(ingest)["fetched"] == 3
+    assert ingest.acquisition(FIRST).state == "queued"
+
+
+def test_a_product_comes_from_another_source_when_its_own_is_switched_off(
+    new_ingest: New, small_archive: Path, tmp_path: Path
+) -> None:
+    from s4c_lib.catalog import data_sources
+
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    shutil.copytree(small_archive, tmp_path / "mirror")
+    with ingest.database.begin() as connection:
+        make_source(connection, tmp_path / "mirror", name="mirror", satellites=("s2",))
+        data_sources.set_source(connection, "archive", {"enabled": False})
+    assert ingest.run()["registered"] == 4
+
+
+def test_an_unknown_source_is_refused(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    with pytest.raises(InputError, match="nowhere"):
+        fetch.run_fetch(ingest.database, ingest.context(), "nowhere", owner="test", clock=clock)
+
+
+def test_downloads_switched_off_are_not_searched(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    with ingest.database.begin() as connection:
+        set_value(connection, "downloader.s2.enabled", False, actor="x", site=ingest.site)
+    assert ingest.context().satellites == ("s1", "l8")
+    ingest.run()
+    assert ingest.windows("s2") == []
+    with ingest.database.begin() as connection:
+        set_value(connection, "downloader.s2.enabled", True, actor="x", site=ingest.site)
+    assert ingest.run()["registered"] == 4
+
+
+def test_asked_to_search_again_it_does(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    ingest.run()
+    with ingest.database.begin() as connection:
+        assert query_windows.requery(connection, ingest.season.id, "s2") == 3
+    counts = ingest.run()
+    assert (counts["windows"], counts["found"], counts["new"], counts["fetched"]) == (3, 4, 0, 0)
