@@ -164,14 +164,14 @@ def check(
                 f"Airflow does not know {plan.dag_id} with its present dates after {patience:.0f} s.",
                 hint="is its DAG processor running, with the same S4C_MANIFEST_PATH? see 's4c doctor'",
             )
-        progress(int(waited), int(patience), f"waiting until Airflow has read {plan.dag_id}")
+        progress(int(waited), int(patience), f"waiting until Airflow is ready for a backfill of {plan.dag_id}")
         pause = min(_LOOK_AGAIN_SECONDS, max(patience - waited, 0.05))
         sleep(pause)
         waited += pause
 
 
 def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> list[str] | None:
-    """Return what a backfill would run, or None when Airflow has yet to read the DAG or its new dates."""
+    """Return what a backfill would run, or None when Airflow has yet to read the DAG or to close a backfill."""
     try:
         known = api.dag(plan.dag_id)
     except NotFoundError:
@@ -184,6 +184,9 @@ def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> list[str] |
             hint="unpause it in Airflow, then repeat the command",
         )
     if running := api.backfills(plan.dag_id, active=True):
+        if not api.has_active_runs(plan.dag_id):
+            # its runs have ended; Airflow closes it within the minute
+            return None
         raise ConflictError(
             f"Backfill {running[0].id} of {plan.dag_id} ({running[0].from_date[:10]} to {running[0].to_date[:10]}) is "
             "under way.",

@@ -50,6 +50,7 @@ def demo(
     step("2  The site, its archive and a season")
     set_up(session, place)
     step("3  The season's ingest, as an Airflow backfill through its REST API")
+    finish_earlier(session)
     code = s4c("season", "backfill", SITE, SEASON, "--processor", "ingest", "--wait")
     if code not in {EXIT_DONE, EXIT_NOTHING_TO_DO}:
         raise Sen4capError(
@@ -68,6 +69,21 @@ def demo(
     say(f"  s4c acquisitions list {SITE} {SEASON}     every acquisition, what happened and what happens next")
     say(f"  s4c status                         one screen for all sites        (Airflow: {session.settings.airflow_url})")
     say("  make up                            the same system, left running with its user interface")
+
+
+def finish_earlier(session: Session) -> None:
+    """Wait for the backfill an interrupted call left: Airflow goes on with it by itself."""
+    from s4c_lib.airflow_api import AirflowApi
+    from s4c_lib.catalog.manifest_export import dag_id
+
+    name = dag_id(SITE, SEASON, "ingest")
+    said = False
+    with AirflowApi.from_settings(session.settings) as api:
+        while name in api.dag_ids() and api.backfills(name, active=True):
+            if not said:
+                note("an earlier backfill is under way: waiting for its end")
+                said = True
+            time.sleep(2)
 
 
 def step(title: str) -> None:
@@ -152,8 +168,7 @@ def report(session: Session, season: Season, place: Path) -> None:
     rows = [(row.kind, row.outcome, row.count, row.reason, explained(row)) for row in found]
     print_table(("kind", "outcome", "count", "reason", "which means"), rows, title="Acquisitions")
     say()
-    archive = place / "archive"
-    shown = [(_below(Path(item.path), archive), item.reason, _short(item.text, archive)) for item in left]
+    shown = [(Path(item.path).name, item.reason, _named(item.text, Path(item.path), place)) for item in left]
     print_table(("in the archive", "reason", "what is wrong"), shown, title="Not acquisitions of this season")
     say()
     runs = [
@@ -163,9 +178,7 @@ def report(session: Session, season: Season, place: Path) -> None:
     print_table(("job", "state", "up to", "found", "fetched", "note"), runs, title="Ingest runs")
 
 
-def _below(path: Path, archive: Path) -> str:
-    return path.name if path.is_relative_to(archive) else str(path)
-
-
-def _short(text: str, archive: Path) -> str:
-    return text.replace(f"{archive}/", "")
+def _named(text: str, path: Path, place: Path) -> str:
+    """Shorten a message to names: everything lies in the same archive, and the first column names the thing."""
+    archive = place / "archive"
+    return text.replace(f"{path.parent}/", "").replace(f"{path.parent.relative_to(archive)}/", "").replace(f"{archive}/", "")

@@ -16,6 +16,7 @@ from s4c_lib.cli import (
     config,
     dags,
     db,
+    demo,
     doctor,
     ingest,
     jobs,
@@ -181,7 +182,7 @@ for _name, _noun in (
 ):
     app.add_typer(_noun, name=_name)
 season_runs.register(season.app)
-for _module in (status, ingest, doctor):
+for _module in (status, ingest, doctor, demo):
     _module.register(app)
 
 

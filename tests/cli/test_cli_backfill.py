@@ -178,7 +178,7 @@ def test_an_earlier_failure_of_another_date_does_not_count(hub: Hub, s4c: Run, s
 def test_a_dag_that_airflow_has_not_read_yet_is_waited_for(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:
     hub.hide_looks = 1
     answer = s4c("season", "backfill", *season, "--processor", "l4a")
-    assert "waiting until Airflow has read test_land__2019__l4a_crop_type" in answer.err
+    assert "waiting until Airflow is ready for a backfill of test_land__2019__l4a_crop_type" in answer.err
     hub.hide_looks = 10_000
     line = one_line(s4c("season", "backfill", *season, "--processor", "l4b", "--patience", "0.3", code=1))
     assert "Airflow does not know test_land__2019__l4b_mowing" in line
