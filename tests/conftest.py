@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 
-import psycopg2
 import pytest
-from psycopg2 import sql
+from database_server import DatabaseServer
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
@@ -20,46 +16,12 @@ from s4c_lib.catalog.migrations import migrate
 from s4c_lib.settings import MIGRATIONS
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
-_numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let tests talk to this machine only (pytest-socket)."""
     for item in items:
         item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
-
-
-@dataclass(frozen=True)
-class DatabaseServer:
-    """A PostgreSQL server on which tests may create databases.
-
-    Parameters
-    ----------
-    url : a database of it, for connecting.
-    """
-
-    url: str
-
-    def url_for(self, name: str) -> str:
-        return make_url(self.url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-
-    def create(self, template: str | None = None) -> str:
-        """Make a new database, empty or as the template, and return its URL."""
-        name = f"s4c_test_{os.getpid()}_{next(_numbers)}"
-        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-        if template is not None:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-        self.execute(statement)
-        return self.url_for(name)
-
-    def drop(self, url: str) -> None:
-        name = make_url(url).database or ""
-        self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def execute(self, statement: sql.Composable) -> None:
-        with closing(psycopg2.connect(self.url)) as connection:
-            connection.autocommit = True
-            connection.cursor().execute(statement)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ class QueryOperator(IngestOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Query and return counts."""
         from s4c_lib.catalog.query_windows import requery
+        from s4c_lib.errors import SourceError
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.ingest.query import run_query
         from s4c_lib.ingest.register import process_owner
@@ -66,8 +67,10 @@ class QueryOperator(IngestOperator):
                 progress=self._progress,
             )
             self.record(database, job_id, outcome.counts())
-        for line in outcome.errors:
-            self.log.warning("%s", line)
+            for line in outcome.errors:
+                self.log.warning("%s", line)
+            if outcome.windows_failed and not outcome.windows:
+                raise SourceError(f"No query window could be searched: {outcome.errors[0]}")
         return outcome.counts()
 
     def _progress(self, done: int, total: int, label: str) -> None:

@@ -50,7 +50,7 @@ def demo(
     step("2  The site, its archive and a season")
     set_up(session, place)
     step("3  The season's ingest, as an Airflow backfill through its REST API")
-    finish_earlier(session)
+    went_on = finish_earlier(session)
     code = s4c("season", "backfill", SITE, SEASON, "--processor", "ingest", "--wait")
     if code not in {EXIT_DONE, EXIT_NOTHING_TO_DO}:
         raise Sen4capError(
@@ -64,15 +64,17 @@ def demo(
 
         season = get_season(connection, get_site(connection, SITE), SEASON)
     report(session, season, place)
-    nothing_new = " Nothing was left to do." if code == EXIT_NOTHING_TO_DO else ""
+    nothing_new = " Nothing was left to do." if code == EXIT_NOTHING_TO_DO and not went_on else ""
     say(f"\nDone in {time.monotonic() - began:.0f} s.{nothing_new} Go on with:")
     say(f"  s4c acquisitions list {SITE} {SEASON}     every acquisition, what happened and what happens next")
-    say(f"  s4c status                         one screen for all sites        (Airflow: {session.settings.airflow_url})")
+    say(
+        f"  s4c status                         one screen for all sites        (Airflow: {session.settings.airflow_url})"
+    )
     say("  make up                            the same system, left running with its user interface")
 
 
-def finish_earlier(session: Session) -> None:
-    """Wait for the backfill an interrupted call left: Airflow goes on with it by itself."""
+def finish_earlier(session: Session) -> bool:
+    """Wait for the backfill an interrupted call left, which Airflow goes on with; False when there is none."""
     from s4c_lib.airflow_api import AirflowApi
     from s4c_lib.catalog.manifest_export import dag_id
 
@@ -84,6 +86,7 @@ def finish_earlier(session: Session) -> None:
                 note("an earlier backfill is under way: waiting for its end")
                 said = True
             time.sleep(2)
+    return said
 
 
 def step(title: str) -> None:
@@ -181,4 +184,8 @@ def report(session: Session, season: Season, place: Path) -> None:
 def _named(text: str, path: Path, place: Path) -> str:
     """Shorten a message to names: everything lies in the same archive, and the first column names the thing."""
     archive = place / "archive"
-    return text.replace(f"{path.parent}/", "").replace(f"{path.parent.relative_to(archive)}/", "").replace(f"{archive}/", "")
+    return (
+        text.replace(f"{path.parent}/", "")
+        .replace(f"{path.parent.relative_to(archive)}/", "")
+        .replace(f"{archive}/", "")
+    )

@@ -60,10 +60,12 @@ def ingest(
                 f"The ingest was stopped; job {opening.job_id} is closed as failed.",
                 hint="run it again: it goes on where it was",
             ) from error
+        except Sen4capError as error:
+            _fail(session, opening.job_id, error.one_line, error.code)
+            raise
         except Exception as error:
-            ours = isinstance(error, Sen4capError)
-            text = error.one_line if ours else f"{type(error).__name__}: {' '.join(str(error).split())}"
-            _fail(session, opening.job_id, text, error.code if ours else "internal")
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            _fail(session, opening.job_id, text, "internal")
             raise
     for line in errors:
         warn(line)

@@ -46,7 +46,7 @@ class SelectionRules:
     l2a_executors: frozenset[str]
     s1_executor: str
     coherence: bool
-    orbits: frozenset[int]
+    orbits: dict[str, frozenset[int]]
     max_cloud_pct: dict[str, float]
 
     @classmethod
@@ -58,7 +58,10 @@ class SelectionRules:
             l2a_executors=l2a_executors,
             s1_executor=str(snapshot["processor.l2s1.executor"]),
             coherence=bool(snapshot["processor.l2s1.compute.coherence"]),
-            orbits=frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
+            orbits={
+                "s1": frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
+                "s2": frozenset(int(orbit) for orbit in snapshot["downloader.s2.orbits"]),
+            },
             max_cloud_pct={
                 satellite: float(snapshot[f"downloader.{satellite}.max_cloud_coverage"]) for satellite in ("s2", "l8")
             },

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import DatabaseServer
+from database_server import DatabaseServer
 from domain_rows import DATES, NOW, make_acquisition, make_enabled, make_source
 from sqlalchemy import Connection, text
 

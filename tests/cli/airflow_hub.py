@@ -100,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        query = parse_qs(url.query)
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else {}
         self.hub.requests.append(f"{self.command} {url.path}")
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Stay silent."""
 
-    def _route(self, path: str, query: dict[str, str], body: dict[str, Any]) -> Reply:
+    def _route(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Reply:
         if path == "/auth/token":
             good = body == {"username": "admin", "password": "secret"}
             return (201, {"access_token": TOKEN}) if good else (401, {"detail": "Invalid credentials"})
@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
             case ("GET", ["dags", dag_id, "dagRuns"]):
                 return self._runs(dag_id, query)
             case ("GET", ["backfills"]):
-                mine = [item for item in reversed(self.hub.backfills) if item["dag_id"] == query["dag_id"]]
+                mine = [item for item in reversed(self.hub.backfills) if item["dag_id"] in query["dag_id"]]
                 return 200, {"backfills": mine, "total_entries": len(mine)}
             case ("POST", ["backfills", *dry]):
                 return self._backfill(body, dry_run=bool(dry))
@@ -155,19 +155,19 @@ class Handler(BaseHTTPRequestHandler):
     def _dag(self, dag_id: str) -> dict[str, Any]:
         return {"dag_id": dag_id, "is_paused": dag_id in self.hub.paused, "is_stale": False, "tags": []}
 
-    def _runs(self, dag_id: str, query: dict[str, str]) -> Reply:
+    def _runs(self, dag_id: str, query: dict[str, list[str]]) -> Reply:
         self.hub.advance()
-        first = query.get("logical_date_gte", "2000-01-01T00:00:00+00:00")
-        last = query.get("logical_date_lte", "2100-01-01T00:00:00+00:00")
+        (first,) = query.get("logical_date_gte", ["2000-01-01T00:00:00+00:00"])
+        (last,) = query.get("logical_date_lte", ["2100-01-01T00:00:00+00:00"])
         found = [
             {key: run[key] for key in ("dag_run_id", "logical_date", "state", "run_type")}
             for run in self.hub.runs
             if run["dag_id"] == dag_id
-            and query.get("run_type", run["run_type"]) == run["run_type"]
-            and query.get("state", run["state"]) == run["state"]
+            and run["run_type"] in query.get("run_type", [run["run_type"]])
+            and run["state"] in query.get("state", [run["state"]])
             and moment(first) <= moment(run["logical_date"]) <= moment(last)
         ]
-        offset = int(query.get("offset", 0))
+        offset = int(query.get("offset", ["0"])[0])
         return 200, {"dag_runs": found[offset : offset + 100], "total_entries": len(found)}
 
     def _backfill(self, body: dict[str, Any], *, dry_run: bool) -> Reply:

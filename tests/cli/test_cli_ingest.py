@@ -108,8 +108,10 @@ def running_ingest(environment: dict[str, str], ready_season: Ready) -> Iterator
         for line in process.stderr:
             if line.startswith("fetch archive: 1"):
                 break
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()  # also one that is stopped: leaving the block waits for its end
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -136,7 +138,7 @@ def test_a_killed_ingest_does_not_lock_the_season_for_ever(
 ) -> None:
     with running_ingest(environment, ready_season) as process:
         process.send_signal(signal.SIGSTOP)
-        assert "job 1 (command_line)" in s4c("ingest", *ready_season, code=2).err
+        assert "Job 1 (command_line)" in s4c("ingest", *ready_season, code=2).err
         process.kill()
         process.wait(timeout=30)
     time.sleep(2.2)
