@@ -1,6 +1,6 @@
 """When things run, what they wait for, and how work is shared out."""
 
-from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Share, past
+from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Scope, Share, past
 
 L4 = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
 INGEST = ("ingest",)
