@@ -38,7 +38,7 @@ class SelectionRules:
     l2a_executors, s1_executor : programs configured here that make L2A from L1C, and backscatter and coherence
         from SLC or GRD (``none`` where there is none).
     max_cloud_pct : by satellite (``s2``, ``l8``).
-    orbits : relative orbits of Sentinel-1 to keep; all when empty.
+    orbits : relative orbits to keep, by satellite (``s1``, ``s2``); all when empty.
     """
 
     tiles: frozenset[str]
@@ -86,7 +86,8 @@ def why_ignored(product: Candidate | Acquisition, rules: SelectionRules) -> Reas
         return reason
     if satellite in {"s1", "s2"} and product.tiles and not rules.tiles.intersection(product.tiles):
         return Reason.OTHER_TILE
-    if rules.orbits and satellite == "s1" and product.relative_orbit not in rules.orbits:
+    orbits = rules.orbits.get(satellite)
+    if orbits and product.relative_orbit not in orbits:
         return Reason.OTHER_ORBIT
     limit = rules.max_cloud_pct.get("l8" if satellite == "l9" else satellite)
     if limit is not None and product.cloud_pct is not None and product.cloud_pct > limit:

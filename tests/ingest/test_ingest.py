@@ -13,6 +13,7 @@ import pytest
 
 from s4c_lib.catalog import acquisitions
 from s4c_lib.catalog.acquisition_states import TERMINAL
+from s4c_lib.catalog.config_values import set_value
 from s4c_lib.synthetic.archive import ArchiveSummary
 
 LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
@@ -304,3 +305,25 @@ def test_history_tells_the_life_of_a_product(new_ingest: New, small_archive: Pat
     assert one.checksum is not None
     assert one.checksum.startswith("content:")
     assert one.size_bytes == sum(path.stat().st_size for path in Path(one.full_path or "").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("satellite", "key", "orbit"), [("s1", "downloader.orbits", 117), ("s2", "downloader.s2.orbits", 51)]
+)
+def test_orbits_are_chosen_for_each_satellite(
+    new_ingest: New, pristine: ArchiveSummary, satellite: str, key: str, orbit: int
+) -> None:
+    ingest = new_ingest(pristine.root, "check")
+
+    def used(chosen: int) -> set[tuple[str, int | None]]:
+        """Satellite and orbit of what is used with one orbit chosen."""
+        with ingest.database.begin() as connection:
+            set_value(connection, key, [chosen], actor="test", season=ingest.season)
+        ingest.run()
+        return {(one.satellite, one.relative_orbit) for one in ingest.known().values() if one.relevance == "selected"}
+
+    everything = {("s1", 117), ("s2", 51), ("s2", 8), ("l8", None)}
+    others = {pair for pair in everything if pair[0] != satellite}
+    assert used(orbit) == {*others, (satellite, orbit)}
+    assert used(orbit + 1) == others
+    assert used(orbit) == {*others, (satellite, orbit)}
