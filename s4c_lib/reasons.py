@@ -49,7 +49,7 @@ EXPLAINED: dict[str, str] = {
     Reason.NO_OVERLAP: "does not meet the site",
     Reason.NO_EXECUTOR: "needs a processor that is not configured here",
     Reason.NOT_WANTED: "another product level serves this site",
-    Reason.OTHER_ORBIT: "its relative orbit is not among those chosen for the site (downloader.orbits, downloader.s2.orbits)",
+    Reason.OTHER_ORBIT: "its relative orbit is not among those chosen (downloader.orbits, downloader.s2.orbits)",
     Reason.OTHER_TILE: "its tile is not selected for the site",
     Reason.INPUT_CORRUPT: "incomplete or unreadable; it may still be arriving",
     Reason.OUT_OF_DISK: "no space was left",

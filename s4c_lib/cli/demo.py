@@ -67,9 +67,8 @@ def demo(
     nothing_new = " Nothing was left to do." if code == EXIT_NOTHING_TO_DO and not went_on else ""
     say(f"\nDone in {time.monotonic() - began:.0f} s.{nothing_new} Go on with:")
     say(f"  s4c acquisitions list {SITE} {SEASON}     every acquisition, what happened and what happens next")
-    say(
-        f"  s4c status                         one screen for all sites        (Airflow: {session.settings.airflow_url})"
-    )
+    say("  s4c status                         one screen for all sites")
+    say(f"  {session.settings.airflow_url}              Airflow's user interface, while it runs")
     say("  make up                            the same system, left running with its user interface")
 
 
