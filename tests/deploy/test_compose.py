@@ -27,9 +27,9 @@ from compose_services import (
     stopped_at_the_end,
     write_proof_dag,
 )
-from conftest import IMAGE_UID, DatabaseServer, Image
 
 from deploy.local_stack import ports, processes
+from tests.deploy.conftest import IMAGE_UID, DatabaseServer, Image
 
 SETTINGS = {"S4C_UID": "50000", "S4C_GID": "50000"}
 ALL_SETTINGS = SETTINGS | {"COMPOSE_PROFILES": "celery", "S4C_TLS_CERT": "/tls/c.pem", "S4C_TLS_KEY": "/tls/k.pem"}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from compose_services import REPOSITORY, copy_build_context, make_secrets
-from conftest import IMAGE_UID, Image
+
+from tests.deploy.conftest import IMAGE_UID, Image
 
 ENTRYPOINT = REPOSITORY / "deploy" / "entrypoint.sh"
 SECRETS = (
