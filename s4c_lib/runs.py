@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import jobs, products, readiness
+from s4c_lib.catalog import jobs, products, readiness, transfers
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.job_liveness import shows_life
 from s4c_lib.catalog.jobs import Job, JobState, SkipReason
 from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_processors
 from s4c_lib.catalog.sites import get_site
@@ -29,6 +30,8 @@ from s4c_lib.scheduling.dates import Phase, midnight
 from s4c_lib.scheduling.schedules import as_of as last_date_used
 
 log = structlog.get_logger(__name__)
+
+SETTLING = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
 
     Raises
     ------
-    InputError, ParameterError : the request's options or settings are wrong; the job ends failed.
+    InputError, ParameterError : the request's options or settings are wrong; it then has no job.
     """
     with database.begin() as connection:
         site = get_site(connection, request.site)
@@ -203,10 +206,11 @@ def _open_product_run(
             due=_due(job),
             now=now,
             snapshot=snapshot,
+            phase=_phase(job, season, snapshot, now),
         )
         if not verdict.ready:
             jobs.wait(connection, job.id, verdict.as_json())
-            _give_up_after(job, season, now, snapshot, verdict.reason)
+            _give_up_after(job, now, snapshot, verdict.reason)
             return _waiting(job, verdict.reason, snapshot)
         jobs.judge(connection, job.id, verdict.as_json(), complete=verdict.complete)
         missing = missing_types(connection, job, snapshot)
@@ -234,14 +238,21 @@ def missing_types(connection: Connection, job: Job, snapshot: Snapshot) -> list[
     return [" or ".join(group) for group in groups if not any(exists(name) for name in group)]
 
 
-def _give_up_after(job: Job, season: Season, now: datetime, snapshot: Snapshot, reason: str) -> None:
-    if readiness.phase_of(season, snapshot, now.date()) is not Phase.PAST:
-        return
-    days = float(snapshot["readiness.timeout_days"])
-    if now - job.submitted_at > timedelta(days=days):
+def _phase(job: Job, season: Season, snapshot: Snapshot, now: datetime) -> Phase:
+    """Return the phase a run is judged by: a scheduled one by its due date, so its deadline outlives the season."""
+    moment = _due(job) if job.start_type == "scheduled" else now
+    return readiness.phase_of(season, snapshot, moment.date())
+
+
+def _waited_too_long(job: Job, now: datetime, snapshot: Snapshot) -> bool:
+    return now - job.submitted_at > timedelta(days=float(snapshot["readiness.timeout_days"]))
+
+
+def _give_up_after(job: Job, now: datetime, snapshot: Snapshot, reason: str) -> None:
+    if _waited_too_long(job, now, snapshot):
         raise ConflictError(
-            f"Job {job.id} has waited {days:g} days for its inputs: {reason}.",
-            hint="see 's4c season readiness'; readiness.timeout_days sets the limit for past seasons",
+            f"Job {job.id} has waited {snapshot['readiness.timeout_days']:g} days: {reason}.",
+            hint="see 's4c season readiness'; readiness.timeout_days sets the limit",
         )
 
 
@@ -274,6 +285,8 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
             return True, f"the job has ended ({job.state})"
         holder = jobs.running_job(connection, job.season_id, job.processor)
         if holder is not None and holder.id != job.id:
+            if _process_gone(connection, holder, now):
+                return True, f"job {holder.id} was left by a process that died"
             return False, f"job {holder.id} ({holder.start_type}) of this processor and season is running"
         if job.processor == "ingest":
             return True, "the lock is free"
@@ -293,11 +306,10 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
             due=_due(job),
             now=now,
             snapshot=snapshot,
+            phase=_phase(job, season, snapshot, now),
         )
-        if not verdict.ready and readiness.phase_of(season, snapshot, now.date()) is Phase.PAST:
-            waited = now - job.submitted_at
-            if waited > timedelta(days=float(snapshot["readiness.timeout_days"])):
-                return True, "waited too long"
+        if not verdict.ready and _waited_too_long(job, now, snapshot):
+            return True, "waited too long"
         return verdict.ready, verdict.reason
 
 
@@ -307,6 +319,10 @@ def close_run(database: Database, job_id: int, *, failed_tasks: Mapping[str, str
     A job that ended itself (skipped) stays as it is.
     """
     with database.begin() as connection:
+        job = jobs.get_job(connection, job_id)
+        if not job.ended and job.state is not JobState.RUNNING:
+            text = f"the job never started (it was {job.state})"
+            return jobs.finish(connection, job_id, JobState.FAILED, reason="not_started", detail=text)
         if not failed_tasks:
             return jobs.finish(connection, job_id, JobState.SUCCEEDED)
         names = ", ".join(f"{task} ({state})" for task, state in sorted(failed_tasks.items()))
@@ -328,6 +344,27 @@ def fail_request(database: Database, request: RunRequest, error: Exception) -> J
     return None if job is None else fail_run(database, job.id, str(error), getattr(error, "code", "internal"))
 
 
+def _process_gone(connection: Connection, job: Job, now: datetime) -> bool:
+    """Tell whether a running job of the command line has lost its process, on whatever machine it ran.
+
+    A process that has only just started its job may not have shown itself yet, so young jobs are left alone.
+    """
+    if job.state is not JobState.RUNNING or job.start_type != "command_line" or job.started_at is None:
+        return False
+    return now - job.started_at >= SETTLING and not shows_life(connection, job.id)
+
+
+def release_dead(database: Database, job: Job, *, now: datetime) -> bool:
+    """End a running job of the command line whose process is gone; True if it was."""
+    with database.begin() as connection:
+        if not _process_gone(connection, job, now):
+            return False
+        transfers.give_back(connection, f"job {job.id} ")
+        jobs.finish(connection, job.id, JobState.FAILED, reason="lost", detail="its process is gone")
+    log.warning("lost job closed", job=job.id, detail="its process is gone")
+    return True
+
+
 def release_lost(database: Database, job_id: int, run_state: str | None) -> bool:
     """End the job of an Airflow run that is over or gone (killed, deleted, marked by hand); True if it was open."""
     if run_state in {"queued", "running"}:
@@ -337,6 +374,7 @@ def release_lost(database: Database, job_id: int, run_state: str | None) -> bool
         if job.ended:
             return False
         text = "Airflow no longer knows the run" if run_state is None else f"its Airflow run ended {run_state}"
+        transfers.give_back(connection, f"job {job_id} ")
         jobs.finish(connection, job_id, JobState.FAILED, reason="lost", detail=text)
     log.warning("lost job closed", job=job_id, detail=text)
     return True

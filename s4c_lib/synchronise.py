@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 import structlog
 
@@ -14,7 +14,7 @@ from s4c_lib.catalog.jobs import ENDED, JobState, list_jobs
 from s4c_lib.catalog.manifest_export import build_manifest
 from s4c_lib.errors import AirflowApiError, InputError, ManifestError
 from s4c_lib.manifest import Manifest, read_manifest, write_manifest
-from s4c_lib.runs import release_lost
+from s4c_lib.runs import release_dead, release_lost
 from s4c_lib.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,7 @@ def synchronise(database: Database, settings: Settings, *, today: date) -> SyncO
     synchronisation makes the pools.
     """
     outcome = SyncOutcome()
+    outcome.lost_jobs = _close_dead(database, now=datetime.now(UTC))
     try:
         api = AirflowApi.from_settings(settings)
         api.health()
@@ -68,7 +69,7 @@ def synchronise(database: Database, settings: Settings, *, today: date) -> SyncO
         for name, slots in manifest.pools.items():
             api.set_pool(name, slots, POOL_TEXT.get(name, "Transfers from a data source"))
             outcome.pools += 1
-        outcome.lost_jobs = _close_lost(database, api)
+        outcome.lost_jobs += _close_lost(database, api)
     return outcome
 
 
@@ -96,6 +97,13 @@ def _export(
         f"{len(manifest.dags)} DAGs in {settings.manifest_path} ({'changed' if outcome.changed else 'unchanged'})"
     )
     return manifest
+
+
+def _close_dead(database: Database, *, now: datetime) -> int:
+    """Close the running jobs of command lines whose process is gone."""
+    with database.begin() as connection:
+        running = list_jobs(connection, states=[JobState.RUNNING], limit=1000)
+    return sum(release_dead(database, job, now=now) for job in running)
 
 
 def _close_lost(database: Database, api: AirflowApi) -> int:

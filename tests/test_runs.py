@@ -15,6 +15,7 @@ from s4c_lib import runs
 from s4c_lib.catalog import jobs, products, query_windows, seasons, sites
 from s4c_lib.catalog.config_values import set_value, snapshot
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.job_liveness import sign_of_life
 from s4c_lib.catalog.jobs import Job, JobState
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.errors import ConflictError, InputError, NotFoundError, ParameterError
@@ -261,3 +262,53 @@ def test_waiting_acquisitions_hold_a_run_back_with_their_names(database: Databas
     opening = open_run(database, L4A, now=NOW)
     assert opening.text == "s2: 1 acquisitions not ready"
     assert "STUCK (queued)" in str(job_of(database, opening.job_id).readiness)
+
+
+def test_the_last_scheduled_run_keeps_its_deadline_when_the_season_has_passed(
+    database: Database, season: Season
+) -> None:
+    """Due on the horizon itself: the next day the season is past, and the run must not wait for ever."""
+    with database.begin() as connection:
+        supply(connection, season, "l3b", "s1_l2a_amp")
+    horizon = season.dates.horizon()
+    request = replace(L4A, occurrence=horizon, start_type="scheduled")
+    due = datetime(horizon.year, horizon.month, horizon.day, 1, tzinfo=UTC)
+    assert open_run(database, request, now=due).status == "waiting"
+    assert open_run(database, request, now=due + timedelta(days=6)).status == "started"
+
+
+def test_a_run_that_never_started_is_not_closed_as_succeeded(database: Database, season: Season) -> None:
+    """Somebody marked its first task successful by hand while it waited."""
+    opening = open_run(database, L4A, now=NOW)
+    assert opening.status == "waiting"
+    job = runs.close_run(database, opening.job_id, failed_tasks={})
+    assert (job.state, job.reason) == (JobState.FAILED, "not_started")
+
+
+def test_a_command_line_run_that_died_gives_its_lock_back_to_airflow(database: Database, season: Season) -> None:
+    by_hand = replace(INGEST, key="command line 1", start_type="command_line", occurrence=None)
+    held = open_run(database, by_hand, now=NOW)
+    assert held.status == "started"
+    waiting = open_run(database, INGEST, now=datetime.now(UTC))
+    assert waiting.status == "waiting"
+    assert waiting.holder is not None
+    later = datetime.now(UTC) + timedelta(seconds=10)
+    with sign_of_life(database, held.job_id):
+        assert not may_start(database, waiting.job_id, now=later)[0]
+        assert not runs.release_dead(database, waiting.holder, now=later)
+    assert may_start(database, waiting.job_id, now=later)[0]
+    assert runs.release_dead(database, waiting.holder, now=later)
+    assert job_of(database, held.job_id).reason == "lost"
+    assert open_run(database, INGEST, now=NOW).status == "started"
+
+
+def test_a_satellite_that_is_not_searched_is_not_waited_for(database: Database, season: Season) -> None:
+    settle(database, season)
+    with database.begin() as connection:
+        query_windows.requery(connection, season.id, "s1")
+        supply(connection, season, "l3b", "s1_l2a_amp")
+    assert open_run(database, L4A, now=NOW).status == "waiting"
+    with database.begin() as connection:
+        site = sites.get_site(connection, season.site)
+        set_value(connection, "downloader.s1.enabled", False, actor="anna", site=site)
+    assert open_run(database, L4A, now=NOW).status == "started"

@@ -38,7 +38,24 @@ class DomainOperator(BaseOperator):
 
     def job_id(self, context: Context) -> int:
         """Return the job of this run, as its first task said."""
-        return int(context["ti"].xcom_pull(task_ids=OPEN_TASK, key="job_id"))
+        number = context["ti"].xcom_pull(task_ids=OPEN_TASK, key="job_id")
+        if number is None:
+            raise AirflowFailException(f"The task {OPEN_TASK!r} has not opened a job; clear it too.")
+        return int(number)
+
+    def running_job(self, context: Context) -> int:
+        """Return the job of this run, and refuse to work without its lock.
+
+        A task cleared alone, or a first task marked successful by hand, would otherwise work beside another run.
+        """
+        from s4c_lib.catalog.jobs import JobState, get_job
+
+        number = self.job_id(context)
+        with self.database().begin() as connection:
+            job = get_job(connection, number)
+        if job.state is not JobState.RUNNING:
+            raise AirflowFailException(f"Job {number} is {job.state}, not running; clear the task {OPEN_TASK!r} too.")
+        return number
 
 
 @contextmanager

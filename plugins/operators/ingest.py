@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from operators.base import DomainOperator, retried_by_class
 
 if TYPE_CHECKING:
@@ -48,17 +50,17 @@ class QueryOperator(IngestOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Query and return counts."""
         from s4c_lib.catalog.query_windows import requery
-        from s4c_lib.errors import SourceError
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.ingest.query import run_query
         from s4c_lib.ingest.register import process_owner
 
-        database, job_id = self.database(), self.job_id(context)
+        database, job_id = self.database(), self.running_job(context)
         with retried_by_class():
             ingest = load_run(database, job_id)
             if context["params"].get("requery"):
                 with database.begin() as connection:
-                    requery(connection, ingest.season.id)
+                    for satellite in ingest.satellites:
+                        requery(connection, ingest.season.id, satellite)
             outcome = run_query(
                 database,
                 ingest,
@@ -70,7 +72,8 @@ class QueryOperator(IngestOperator):
             for line in outcome.errors:
                 self.log.warning("%s", line)
             if outcome.windows_failed and not outcome.windows:
-                raise SourceError(f"No query window could be searched: {outcome.errors[0]}")
+                # not for Airflow to retry: the windows are in their pause, and it would find none due and end well
+                raise AirflowFailException(f"No query window could be searched: {outcome.errors[0]}")
         return outcome.counts()
 
     def _progress(self, done: int, total: int, label: str) -> None:
@@ -96,7 +99,7 @@ class PlanFetchOperator(IngestOperator):
         from s4c_lib.ingest.fetch import plan_chunks, prepare, utc_now
         from s4c_lib.ingest.register import process_owner
 
-        database, job_id = self.database(), self.job_id(context)
+        database, job_id = self.database(), self.running_job(context)
         with retried_by_class():
             ingest = load_run(database, job_id)
             prepare(database, ingest, now=utc_now(), actor=process_owner(job_id, self.task_id))
@@ -125,7 +128,7 @@ class FetchOperator(IngestOperator):
         from s4c_lib.ingest.fetch import run_fetch, utc_now
         from s4c_lib.ingest.register import process_owner
 
-        database, job_id = self.database(), self.job_id(context)
+        database, job_id = self.database(), self.running_job(context)
         task = f"{self.task_id}[{context['ti'].map_index}]"
         with retried_by_class():
             # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
@@ -157,7 +160,7 @@ class RegisterOperator(IngestOperator):
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.ingest.register import process_owner, run_register
 
-        database, job_id = self.database(), self.job_id(context)
+        database, job_id = self.database(), self.running_job(context)
         with retried_by_class():
             outcome = run_register(
                 database,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
 
 from operators.base import OPEN_TASK, DomainOperator, retried_by_class
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from s4c_lib.runs import Opening, RunRequest
 
 START_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
-FINISHED_WELL = {"success", "skipped"}
+# removed: a mapped task of an earlier try that had more chunks
+FINISHED_WELL = {"success", "skipped", "removed"}
 
 
 class OpenRunOperator(DomainOperator):
@@ -91,14 +93,27 @@ class OpenRunOperator(DomainOperator):
         )
 
     def _release_lost(self, context: Context, opening: Opening) -> bool:
-        """End the job that holds the lock when Airflow says that its run is over."""
-        from s4c_lib.runs import release_lost
+        """End the job that holds the lock when nobody works on it any more."""
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.runs import release_dead, release_lost
 
         holder = opening.holder
-        if holder is None or holder.airflow_dag_id is None or holder.airflow_run_id is None:
+        if holder is None:
             return False
-        state = context["ti"].get_dagrun_state(dag_id=holder.airflow_dag_id, run_id=holder.airflow_run_id)
-        return release_lost(self.database(), holder.id, str(getattr(state, "value", state)))
+        if holder.airflow_dag_id is None or holder.airflow_run_id is None:
+            return release_dead(self.database(), holder, now=utc_now())
+        state = self._run_state(context, holder.airflow_dag_id, holder.airflow_run_id)
+        return release_lost(self.database(), holder.id, state)
+
+    def _run_state(self, context: Context, dag_id: str, run_id: str) -> str | None:
+        """Return the state of a run, or None when it was deleted."""
+        try:
+            state = context["ti"].get_dagrun_state(dag_id=dag_id, run_id=run_id)
+            return str(getattr(state, "value", state))
+        except AirflowRuntimeError as error:
+            if (error.error.detail or {}).get("status_code") != HTTPStatus.NOT_FOUND:
+                raise
+            return None
 
     def _fail_job(self, request: RunRequest, error: Exception) -> None:
         from s4c_lib.runs import fail_request
@@ -132,6 +147,9 @@ class CloseRunOperator(DomainOperator):
         }
         job = close_run(self.database(), self.job_id(context), failed_tasks=failed)
         self.log.info("Job %s ended %s %s", job.id, job.state, job.detail or "")
+        if failed or str(job.state) == "failed":
+            # This task is the run's only leaf: if it ended well, Airflow would call the run successful.
+            raise AirflowFailException(f"Job {job.id} {job.state}: {job.detail}")
         return str(job.state)
 
 
@@ -147,4 +165,4 @@ class ComputeOperator(DomainOperator):
         from s4c_lib.processors import load
 
         with retried_by_class():
-            return dict(load(self.processor)(self.database(), self.job_id(context)))
+            return dict(load(self.processor)(self.database(), self.running_job(context)))

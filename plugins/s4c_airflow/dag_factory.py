@@ -56,7 +56,9 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
         schedule=_timetable(entry) if entry.enabled else None,
         start_date=FIRST_DAY,
         catchup=False,
-        max_active_runs=1,
+        # Runs of a product wait for each other by date (rule R5): with one slot, a failed run that is cleared could
+        # not start while the next one waits for it. The job lock keeps them apart.
+        max_active_runs=1 if entry.processor == "ingest" else 16,
         is_paused_upon_creation=False,
         tags=[entry.site, entry.season, entry.processor],
         render_template_as_native_obj=False,
@@ -77,7 +79,8 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
 
 def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any) -> None:
     query = QueryOperator(task_id="query")
-    register = RegisterOperator(task_id="register", trigger_rule="none_failed", pool="db_write")
+    # what arrived is registered even when one source failed; the run fails all the same
+    register = RegisterOperator(task_id="register", trigger_rule="all_done_min_one_success", pool="db_write")
     opened >> query >> register >> closed
     for source in entry.sources:
         # XComs can be mapped over only as a task's return value, hence one small planning task a source

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog.jobs import blocking_jobs
+from s4c_lib.catalog.jobs import JobState, blocking_jobs
 from s4c_lib.catalog.query_windows import list_windows
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.vocabulary import SATELLITES
@@ -95,6 +95,7 @@ def evaluate(
     due: datetime,
     now: datetime,
     snapshot: Snapshot,
+    phase: Phase | None = None,
 ) -> Readiness:
     """Judge whether the inputs of a run for [interval_start, as_of] are there.
 
@@ -102,10 +103,12 @@ def evaluate(
     ----------
     due : when the run was due; the deadline of a current season counts from it.
     now : moment of the judgement, UTC.
+    phase : phase of the season the run is judged by; the present one by default.
     """
+    phase = phase or phase_of(season, snapshot, now.date())
     satellites = required_satellites(processor, snapshot)
     inputs = [
-        *[_searched(connection, season, satellite, interval_start, as_of, now, snapshot) for satellite in satellites],
+        *[_searched(connection, season, satellite, interval_start, as_of, phase, snapshot) for satellite in satellites],
         *[
             _acquired(connection, season, processor, satellite, interval_start, as_of, snapshot)
             for satellite in satellites
@@ -114,7 +117,7 @@ def evaluate(
     ]
     order = _order(connection, season, processor, as_of)
     deadline = None
-    if phase_of(season, snapshot, now.date()) is Phase.CURRENT:
+    if phase is Phase.CURRENT:
         deadline = due + timedelta(days=float(snapshot["readiness.max_wait_days"]))
     complete = all(rule.ok for rule in inputs)
     overdue = deadline is not None and now >= deadline
@@ -134,14 +137,16 @@ def _searched(
     satellite: str,
     interval_start: date,
     as_of: date,
-    now: datetime,
+    phase: Phase,
     snapshot: Snapshot,
 ) -> RuleResult:
+    if not (snapshot["downloader.enabled"] and snapshot[f"downloader.{satellite}.enabled"]):
+        return RuleResult(f"R1 {satellite}", True, f"{satellite}: searching is switched off, what is there is used")
     first = interval_start - timedelta(days=look_back_days(satellite, snapshot))
     settle_days = int(snapshot[f"downloader.{satellite}.settle_days"])
     lag = int(snapshot["readiness.publication_lag_days"])
     enough_now = midnight(as_of + timedelta(days=1 + lag))
-    current = phase_of(season, snapshot, now.date()) is Phase.CURRENT
+    current = phase is Phase.CURRENT
     stored = [
         item
         for item in list_windows(connection, season.id, satellite)
@@ -251,4 +256,6 @@ def _order(connection: Connection, season: Season, processor: str, as_of: date) 
     blocking = blocking_jobs(connection, season.id, processor, as_of)
     names = tuple(f"job {job.id} as of {job.as_of} ({job.state})" for job in blocking[:MOST_NAMED])
     words = f"waits for {names[0]}" if blocking else "no earlier run is open"
+    if blocking and blocking[0].state is JobState.FAILED:
+        words += f"; 's4c jobs acknowledge {blocking[0].id}' goes on without it"
     return RuleResult("R5", not blocking, words, len(blocking), names)

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from s4c_lib.catalog.jobs import Job
     from s4c_lib.runs import Opening, RunRequest
-
-
-_SETTLING = timedelta(seconds=2)
 
 
 def register(app: typer.Typer) -> None:
@@ -108,9 +104,9 @@ def _open(session: Session, request: RunRequest) -> Opening:
     from s4c_lib.catalog import jobs
 
     opening = runs.open_run(session.database, request, now=session.now())
-    if opening.status == "waiting" and opening.holder is not None and _dead(session, opening.holder):
-        note(f"job {opening.holder.id} was left by a process that died; it is closed as lost")
-        _fail(session, opening.holder.id, "its process is gone", "lost")
+    holder = opening.holder
+    if holder is not None and runs.release_dead(session.database, holder, now=session.now()):
+        note(f"job {holder.id} was left by a process that died; it is closed as lost")
         opening = runs.open_run(session.database, request, now=session.now())
     if opening.status == "skipped":
         raise NothingToDoError(opening.text, hint=f"job {opening.job_id}")
@@ -119,19 +115,6 @@ def _open(session: Session, request: RunRequest) -> Opening:
             jobs.finish(connection, opening.job_id, jobs.JobState.CANCELLED, reason="locked", detail=opening.text)
         raise ConflictError(f"{opening.text[:1].upper()}{opening.text[1:]}.", hint="wait until it has ended")
     return opening
-
-
-def _dead(session: Session, holder: Job) -> bool:
-    """Tell whether a job was started by a command line that is gone, wherever it ran."""
-    from s4c_lib.catalog.job_liveness import shows_life
-
-    if holder.start_type != "command_line" or holder.started_at is None:
-        return False
-    # a process that has only just started its job may not have shown itself yet
-    if session.now() - holder.started_at < _SETTLING:
-        return False
-    with session.read() as connection:
-        return not shows_life(connection, holder.id)
 
 
 def _run(session: Session, job_id: int, requery: bool) -> tuple[dict[str, int], list[str]]:
@@ -146,9 +129,11 @@ def _run(session: Session, job_id: int, requery: bool) -> tuple[dict[str, int], 
     database = session.database
     with database.begin() as connection:
         job = get_job(connection, job_id)
-        if requery:
-            search_again(connection, job.season_id)
     context = load_context(database, job.season_id, today=session.today(), job_id=job_id)
+    if requery:
+        with database.begin() as connection:
+            for satellite in context.satellites:
+                search_again(connection, job.season_id, satellite)
     with progress("search") as step:
         outcome = run_query(database, context, now=utc_now(), actor=process_owner(job_id, "query"), progress=step)
     counts = outcome.counts()

@@ -73,7 +73,6 @@ def test_a_disabled_season_keeps_its_tasks_and_loses_its_schedule(
     assert set(running.task_dict) == set(stopped.task_dict)
     assert running.timetable.can_be_scheduled
     assert not stopped.timetable.can_be_scheduled
-    assert running.max_active_runs == 1
     assert not running.catchup
     assert set(running.tags) == {"alpha", "2025", "s4c_l4a"}
     assert "s4c season backfill alpha 2025" in str(running.doc_md)

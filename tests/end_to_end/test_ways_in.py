@@ -213,6 +213,24 @@ def _kill_a_fetcher(stack: Stack) -> int:
     pytest.fail("no worker was caught with an acquisition in its hands")
 
 
+def test_a_run_whose_work_failed_is_red_in_airflow_and_failed_in_the_database(stack: Stack) -> None:
+    """Its last task records the failure; were that the run's whole result, Airflow would show it green."""
+    root = stack.folder / "unmounted"
+    (root / "something").mkdir(parents=True)
+    stack.add_season("broken", PAST, archive=root)
+    dag_id = "broken__season__ingest"
+    stack.wait_for_dag(dag_id)
+    root.rename(stack.folder / "elsewhere")
+    run_id = stack.api.trigger(dag_id, {})
+    assert stack.wait_for_run(dag_id, run_id) == "failed"
+    states = stack.task_states(dag_id, run_id)
+    assert (states["open"], states["query"], states["close"]) == ("success", "failed", "failed")
+    job = stack.job_of(run_id)
+    assert job is not None
+    assert (str(job.state), job.reason) == ("failed", "task_failed")
+    assert "query" in (job.detail or "")
+
+
 def test_a_site_disabled_in_mid_season_keeps_its_dags_until_their_runs_end(stack: Stack, archive: Path) -> None:
     dates = SeasonDates(date(2024, 3, 1), date(2024, 6, 15), date(2024, 10, 31))
     site, season = stack.add_season("stopped", dates, archive=archive)
