@@ -10,7 +10,7 @@ import pytest
 from domain_rows import make_enabled, make_job, make_season, make_source
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import jobs, seasons, sites
+from s4c_lib.catalog import data_sources, jobs, seasons, sites
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import JobState
@@ -58,6 +58,16 @@ def test_each_season_has_its_dags(connection: Connection) -> None:
     assert l4c.schedule == "every 7 days from 2024-03-08"
     seasons.set_processor(connection, season, "s4c_l4b", enabled=False)
     assert "alpha__2024__l4b_mowing" not in build(connection)
+
+
+def test_a_source_switched_off_keeps_its_tasks(connection: Connection) -> None:
+    """A DAG that changes its shape loses the history of its tasks."""
+    make_enabled(connection)
+    make_source(connection)
+    before = build(connection)["alpha__2024__ingest"]
+    data_sources.set_source(connection, "archive", {"enabled": False})
+    assert build(connection)["alpha__2024__ingest"] == before
+    assert before.sources == ("archive",)
 
 
 def test_pools_are_those_of_the_parameters_and_sources(connection: Connection) -> None:

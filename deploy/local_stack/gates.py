@@ -33,6 +33,13 @@ LINT = (
 )
 
 
+# Each of the two workers has a PostgreSQL of its own; the end-to-end tests share one Airflow and come last.
+TESTS = (
+    Gate("tests", ("pytest", "-n", "2", "--dist", "loadfile", "-m", "not end_to_end")),
+    Gate("end-to-end tests", ("pytest", "-m", "end_to_end")),
+)
+
+
 def run_gates(gates: Sequence[Gate], environ: Mapping[str, str]) -> list[str]:
     """Run all gates, also after a failure; return the names of those that failed."""
     env = {key: value for key, value in environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -57,9 +64,10 @@ def run_gates(gates: Sequence[Gate], environ: Mapping[str, str]) -> list[str]:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """``lint`` runs the static gates, ``test`` all; further arguments of ``test`` go to pytest."""
-    only_lint = list(arguments[:1]) == ["lint"]
-    gates = LINT if only_lint else (*LINT, Gate("pytest", ("pytest", *arguments[1:])))
+    """``lint`` runs the static gates, ``test`` all; arguments after ``test`` go to one pytest instead."""
+    own = tuple(arguments[1:])
+    tests = (Gate("pytest", ("pytest", *own)),) if own else TESTS
+    gates = LINT if list(arguments[:1]) == ["lint"] else (*LINT, *tests)
     die_with_parent()
     try:
         with interruptible():

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.acquisition_states import AcquisitionState, record_events, transition
 from s4c_lib.catalog.geometry import bound, geometry_parameter
-from s4c_lib.catalog.vocabulary import SATELLITES, satellite_name
+from s4c_lib.catalog.vocabulary import SATELLITES, satellite_name, satellite_numbers
 from s4c_lib.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def discover(
              :size_bytes, CAST(:storage_state AS s4c.storage_state), :published_at)
         ON CONFLICT (satellite_id, source_product_name) DO UPDATE SET
             providers = a.providers || excluded.providers,
-            -- until it is fetched, the source that listed it last supplies it: an earlier one may be off by now
+            -- until it is fetched, the source that listed it last is asked first: an earlier one may be off by now
             data_source_id = CASE WHEN a.full_path IS NULL OR a.data_source_id IS NULL
                                   THEN excluded.data_source_id ELSE a.data_source_id END,
             size_bytes = CASE WHEN a.full_path IS NULL THEN excluded.size_bytes ELSE a.size_bytes END,
@@ -140,7 +140,8 @@ def discover(
             "baseline": new.baseline,
             "cloud_pct": new.cloud_pct,
             "footprint": bound(new.footprint),
-            "providers": json.dumps({source: {"address": address, "data_source_id": data_source_id}}),
+            # by number: sources of several sites may have one name
+            "providers": json.dumps({str(data_source_id): {"name": source, "address": address}}),
             "data_source_id": data_source_id,
             "size_bytes": new.size_bytes,
             "storage_state": new.storage_state,
@@ -199,15 +200,33 @@ def set_relevance(connection: Connection, site_id: int, acquisition_id: int, ign
     )
 
 
-def settle_selection(connection: Connection, acquisition_ids: Sequence[int], *, actor: str) -> dict[str, int]:
-    """Bring acquisitions in line with their memberships: queued where a site selects them, else ignored.
+def lock_known(connection: Connection, names: Sequence[str]) -> None:
+    """Hold the acquisitions of these names that exist, in the one order in which everybody takes several."""
+    connection.execute(
+        text("SELECT id FROM s4c.acquisition WHERE source_product_name = ANY(:names) ORDER BY id FOR NO KEY UPDATE"),
+        {"names": list(names)},
+    )
 
-    Only acquisitions that nobody has begun to fetch move; what was fetched stays as it is.
+
+def settle_selection(connection: Connection, site_id: int, *, actor: str) -> dict[str, int]:
+    """Bring the acquisitions a site knows in line with all memberships: queued where a site selects them, else ignored.
+
+    Looks at everything the site knows, not at what one run found: a run that died between its search and this
+    loses nothing. Only acquisitions that nobody has begun to fetch move; what was fetched stays as it is.
 
     Returns
     -------
     counts of acquisitions ``queued`` and ``ignored`` by this call.
     """
+    # Locked first and read after: of two sites that settle at once, the second sees what the first decided.
+    held = text(
+        """
+        SELECT a.id FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        WHERE m.site_id = :site_id AND a.state IN ('discovered', 'queued', 'failed', 'ignored')
+        ORDER BY a.id FOR UPDATE OF a
+        """
+    )
+    ids = list(connection.execute(held, {"site_id": site_id}).scalars())
     statement = text(
         """
         SELECT a.id, a.state, bool_or(m.relevance = 'selected') AS wanted,
@@ -218,7 +237,7 @@ def settle_selection(connection: Connection, acquisition_ids: Sequence[int], *, 
     )
     queue: list[int] = []
     ignore: dict[str, list[int]] = {}
-    for row in connection.execute(statement, {"ids": sorted(set(acquisition_ids))}):
+    for row in connection.execute(statement, {"ids": ids}):
         state = AcquisitionState(row.state)
         if row.wanted and state in {AcquisitionState.DISCOVERED, AcquisitionState.IGNORED}:
             queue.append(row.id)
@@ -276,6 +295,7 @@ def list_acquisitions(
     Parameters
     ----------
     date_from, date_to : sensing start in [date_from, date_to).
+    satellites : search groups (``l8`` is Landsat 8 and 9) or ``l9`` alone.
     """
     statement = text(
         f"""
@@ -295,7 +315,7 @@ def list_acquisitions(
             "site_id": site_id,
             "date_from": date_from,
             "date_to": date_to,
-            "satellites": None if satellites is None else [SATELLITES[name] for name in satellites],
+            "satellites": None if satellites is None else satellite_numbers(satellites),
             "states": None if states is None else list(states),
         },
     )

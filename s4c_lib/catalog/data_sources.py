@@ -69,16 +69,24 @@ def list_sources(connection: Connection) -> list[DataSource]:
     return [_data_source(row) for row in rows]
 
 
-def sources_for(connection: Connection, site_id: int, satellite: str) -> list[DataSource]:
-    """Return the enabled sources a site searches for a satellite: its own first, then by priority."""
+def sources_for(
+    connection: Connection, site_id: int, satellite: str, *, with_disabled: bool = False
+) -> list[DataSource]:
+    """Return the sources a site searches for a satellite: its own first, then by priority.
+
+    Parameters
+    ----------
+    with_disabled : also those that are switched off.
+    """
     statement = text(
         f"""
         {_SELECT}
-        WHERE d.enabled AND d.satellite_id = :satellite AND (d.site_id IS NULL OR d.site_id = :site_id)
+        WHERE (d.enabled OR :with_disabled) AND d.satellite_id = :satellite
+          AND (d.site_id IS NULL OR d.site_id = :site_id)
         ORDER BY (d.site_id IS NULL), d.priority, d.name, d.id
         """
     )
-    values = {"satellite": SATELLITES[satellite], "site_id": site_id}
+    values = {"satellite": SATELLITES[satellite], "site_id": site_id, "with_disabled": with_disabled}
     return [_data_source(row) for row in connection.execute(statement, values).mappings()]
 
 
@@ -189,7 +197,8 @@ CHANGEABLE = {
 def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) -> list[DataSource]:
     """Change fields of a source, on all its satellites.
 
-    A source that is switched on or lies elsewhere now is searched again.
+    A source that is switched on or lies elsewhere now is searched again; when one is switched off, the others are
+    asked for what it was to supply.
 
     Raises
     ------
@@ -221,7 +230,7 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
     for new in after:
         old = earlier[new.id]
         moved = (old.local_root, old.path_template) != (new.local_root, new.path_template)
-        if moved or (new.enabled and not old.enabled):
+        if moved or new.enabled != old.enabled:
             query_windows.reopen(connection, new.satellite, _site_id(connection, new.id))
     return after
 

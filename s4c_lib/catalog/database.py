@@ -11,6 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from s4c_lib.errors import DatabaseUnavailableError, InputError, MigrationError, StorageError
 
@@ -78,7 +79,8 @@ class Database:
 
         Raises
         ------
-        DatabaseUnavailableError : the server cannot be reached, or gave the transaction up (deadlock, shutdown).
+        DatabaseUnavailableError : the server cannot be reached or gave the transaction up (deadlock, shutdown), or
+            all connections of this process stayed in use.
         MigrationError : the schema is missing or older than this release; ``s4c db migrate`` brings it up to date.
         """
         with self._translated(), self.engine.begin() as connection:
@@ -99,6 +101,11 @@ class Database:
             raise DatabaseUnavailableError(
                 f"The domain database at {self.place} cannot be reached: {_first_line(error)}",
                 hint="check S4C_DATABASE_URL and that PostgreSQL runs",
+            ) from error
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"All connections of this process to the domain database at {self.place} are in use.",
+                hint="try again",
             ) from error
         except ProgrammingError as error:
             if getattr(error.orig, "pgcode", None) in _NOT_MIGRATED:

@@ -15,7 +15,6 @@ from s4c_lib.catalog.sites import Site, list_sites
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.manifest import DagEntry, Manifest
 from s4c_lib.parameters import Snapshot
-from s4c_lib.scheduling.dates import Phase
 from s4c_lib.scheduling.query_windows import span
 from s4c_lib.scheduling.schedules import runs
 
@@ -66,11 +65,12 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
     grace = int(settings["schedule.grace_months"])
     phase = season.dates.phase(today, grace)
     served = site.enabled and season.enabled
+    # Those switched off too: they plan nothing to fetch, and the DAG keeps its shape.
     sources = sorted(
         {
             source.name
             for satellite in SEARCHED_SATELLITES
-            for source in sources_for(connection, site.id, satellite)
+            for source in sources_for(connection, site.id, satellite, with_disabled=True)
             if source.can_download
         }
     )
@@ -121,8 +121,3 @@ def _first_needed(season: Season, satellite: str, settings: Snapshot) -> date:
         start_offset_months=int(settings["downloader.start.offset"]),
         s1_offset_days=look_back_days("s1", settings),
     ).date_from
-
-
-def past(entry: DagEntry) -> bool:
-    """Tell whether a DAG belongs to a past season, which runs by backfill only."""
-    return entry.phase == Phase.PAST

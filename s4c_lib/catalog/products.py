@@ -234,6 +234,34 @@ def share_with_site(connection: Connection, site_id: int) -> int:
     return connection.execute(statement, {"site_id": site_id}).rowcount
 
 
+def leave_out_replaced(connection: Connection, site_ids: Sequence[int]) -> int:
+    """Take from sites the product of an acquisition they leave out, once they have one of another processing of it.
+
+    A site loses nothing before what takes its place is there. Returns how many products sites lost.
+    """
+    statement = text(
+        """
+        DELETE FROM s4c.product_site s
+        USING s4c.product p, s4c.acquisition a, s4c.site_acquisition m
+        WHERE s.site_id = ANY(:site_ids) AND p.id = s.product_id AND a.id = p.acquisition_id
+          AND m.acquisition_id = a.id AND m.site_id = s.site_id AND m.relevance = 'ignored'
+          AND EXISTS (
+              SELECT 1 FROM s4c.acquisition b
+              JOIN s4c.site_acquisition n ON n.acquisition_id = b.id
+              JOIN s4c.product q ON q.acquisition_id = b.id AND q.state = 'active'
+              JOIN s4c.product_site t ON t.product_id = q.id AND t.site_id = n.site_id
+              WHERE n.site_id = s.site_id AND n.relevance = 'selected' AND b.id <> a.id
+                AND q.product_type_id = p.product_type_id
+                AND b.satellite_id = a.satellite_id AND b.sensing_start = a.sensing_start
+                AND b.kind = a.kind AND b.platform = a.platform AND b.tiles = a.tiles
+                AND b.relative_orbit IS NOT DISTINCT FROM a.relative_orbit
+                AND b.previous_time IS NOT DISTINCT FROM a.previous_time
+                AND b.polarisation IS NOT DISTINCT FROM a.polarisation)
+        """
+    )
+    return connection.execute(statement, {"site_ids": sorted(set(site_ids))}).rowcount
+
+
 def sites_using(connection: Connection, acquisition_id: int) -> list[int]:
     """Return the sites that select an acquisition: they share what is made of it."""
     statement = text(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog.products import share_with_site
 from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import ConflictError
 
@@ -19,10 +20,22 @@ _ONLY_HERE = """
       AND NOT EXISTS (SELECT 1 FROM s4c.site_acquisition o
                       WHERE o.acquisition_id = m.acquisition_id AND o.site_id <> :site_id)
 """
-_PRODUCTS_ONLY_HERE = """
-    SELECT s.product_id FROM s4c.product_site s WHERE s.site_id = :site_id
-      AND NOT EXISTS (SELECT 1 FROM s4c.product_site o
-                      WHERE o.product_id = s.product_id AND o.site_id <> :site_id)
+# What was made of an acquisition goes and stays with it: nothing would make it again for the other site.
+_PRODUCTS_ONLY_HERE = f"""
+    SELECT p.id FROM s4c.product p
+    WHERE (EXISTS (SELECT 1 FROM s4c.product_site s WHERE s.product_id = p.id AND s.site_id = :site_id)
+           OR p.acquisition_id IN ({_ONLY_HERE}))
+      AND NOT EXISTS (SELECT 1 FROM s4c.product_site o WHERE o.product_id = p.id AND o.site_id <> :site_id)
+      AND NOT EXISTS (SELECT 1 FROM s4c.site_acquisition o
+                      WHERE o.acquisition_id = p.acquisition_id AND o.site_id <> :site_id)
+"""
+
+# Other sites that select an acquisition of which this one has a product.
+_HEIRS = """
+    SELECT DISTINCT o.site_id FROM s4c.product_site s
+    JOIN s4c.product p ON p.id = s.product_id
+    JOIN s4c.site_acquisition o ON o.acquisition_id = p.acquisition_id AND o.relevance = 'selected'
+    WHERE s.site_id = :site_id AND o.site_id <> :site_id ORDER BY 1
 """
 
 
@@ -97,6 +110,8 @@ def delete(connection: Connection, site: Site, *, actor: str) -> DeletionPlan:
         )
     planned = plan(connection, site)
     values = {"site_id": site.id}
+    for heir in connection.execute(text(_HEIRS), values).scalars().all():
+        share_with_site(connection, heir)
     connection.execute(text(f"DELETE FROM s4c.product WHERE id IN ({_PRODUCTS_ONLY_HERE})"), values)
     connection.execute(text(f"DELETE FROM s4c.acquisition WHERE id IN ({_ONLY_HERE})"), values)
     connection.execute(text("DELETE FROM s4c.site WHERE id = :site_id"), values)

@@ -9,10 +9,20 @@ from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
-from s4c_lib.catalog.vocabulary import SEARCH_GROUPS
+from s4c_lib.catalog.vocabulary import satellite_numbers
 from s4c_lib.errors import LeaseLostError
 
 LONGEST_DELAY = timedelta(hours=12)
+
+# The source that supplies an acquisition to a site: of those the site may fetch from and that listed it, the one
+# that listed it last, else the first by priority. Another site's source, or one switched off, is passed over.
+_SUPPLIER = """
+    SELECT p.key::bigint AS id FROM jsonb_object_keys(a.providers) AS p(key)
+    WHERE p.key::bigint = ANY(CAST(:usable AS bigint[]))
+    ORDER BY p.key::bigint IS NOT DISTINCT FROM a.data_source_id DESC,
+             array_position(CAST(:usable AS bigint[]), p.key::bigint)
+    LIMIT 1
+"""
 
 
 def expire(connection: Connection, now: datetime) -> int:
@@ -64,20 +74,33 @@ def requeue_failed(connection: Connection, site_id: int, now: datetime, *, actor
 
 
 def queued(
-    connection: Connection, site_id: int, sources: Collection[int], date_from: datetime, date_to: datetime
+    connection: Connection,
+    site_id: int,
+    sources: Collection[int],
+    *,
+    usable: Sequence[int],
+    date_from: datetime,
+    date_to: datetime,
 ) -> tuple[int, int]:
-    """Return the number and the bytes of acquisitions that wait to be fetched from data sources (their numbers)."""
+    """Return the number and the bytes of acquisitions that wait to be fetched from data sources; see `claim`."""
     statement = text(
-        """
+        f"""
         SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes
         FROM s4c.acquisition a
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        CROSS JOIN LATERAL ({_SUPPLIER}) supplier
         WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
-          AND a.data_source_id = ANY(CAST(:sources AS bigint[]))
+          AND supplier.id = ANY(CAST(:sources AS bigint[]))
           AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
         """
     )
-    values = {"site_id": site_id, "sources": sorted(sources), "date_from": date_from, "date_to": date_to}
+    values = {
+        "site_id": site_id,
+        "sources": sorted(sources),
+        "usable": list(usable),
+        "date_from": date_from,
+        "date_to": date_to,
+    }
     row = connection.execute(statement, values).one()
     return int(row.items), int(row.size_bytes)
 
@@ -87,36 +110,52 @@ def claim(
     site_id: int,
     sources: Collection[int],
     *,
+    usable: Sequence[int],
     owner: str,
     now: datetime,
     lease_seconds: float,
     date_from: datetime,
     date_to: datetime,
 ) -> Acquisition | None:
-    """Take the oldest queued acquisition of a site from data sources (their numbers), or None when none is left.
+    """Take the oldest queued acquisition that data sources supply to a site, or None when none is left.
 
     Rows that another worker looks at are passed over, so two workers never hold one.
+
+    Parameters
+    ----------
+    sources : numbers of the data sources to fetch from now.
+    usable : numbers of all the site may fetch from, by priority; each acquisition has one supplier among them.
     """
     statement = text(
-        """
-        SELECT a.id
+        f"""
+        SELECT a.id, supplier.id AS source
         FROM s4c.acquisition a
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
+        CROSS JOIN LATERAL ({_SUPPLIER}) supplier
         WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
-          AND a.data_source_id = ANY(CAST(:sources AS bigint[]))
+          AND supplier.id = ANY(CAST(:sources AS bigint[]))
           AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
         ORDER BY a.sensing_start, a.id
         LIMIT 1 FOR UPDATE OF a SKIP LOCKED
         """
     )
-    values = {"site_id": site_id, "sources": sorted(sources), "date_from": date_from, "date_to": date_to}
-    found = connection.execute(statement, values).scalar_one_or_none()
+    values = {
+        "site_id": site_id,
+        "sources": sorted(sources),
+        "usable": list(usable),
+        "date_from": date_from,
+        "date_to": date_to,
+    }
+    found = connection.execute(statement, values).one_or_none()
     if found is None:
         return None
     lease = (owner, now + timedelta(seconds=lease_seconds))
-    transition(connection, [found], AcquisitionState.DOWNLOADING, actor=owner, lease=lease)
-    connection.execute(text("UPDATE s4c.acquisition SET attempts = attempts + 1 WHERE id = :id"), {"id": found})
-    return get_acquisition(connection, found)
+    transition(connection, [found.id], AcquisitionState.DOWNLOADING, actor=owner, lease=lease)
+    connection.execute(
+        text("UPDATE s4c.acquisition SET attempts = attempts + 1, data_source_id = :source WHERE id = :id"),
+        {"id": found.id, "source": found.source},
+    )
+    return get_acquisition(connection, found.id)
 
 
 def extend_lease(connection: Connection, acquisition_id: int, owner: str, until: datetime) -> None:
@@ -239,33 +278,39 @@ def downloaded(connection: Connection, site_id: int, satellites: Sequence[str]) 
         ORDER BY a.sensing_start, a.id
         """
     )
-    numbers = [number for name in satellites for number in SEARCH_GROUPS[name]]
-    ids = connection.execute(statement, {"site_id": site_id, "satellites": numbers}).scalars()
+    values = {"site_id": site_id, "satellites": satellite_numbers(satellites)}
+    ids = connection.execute(statement, values).scalars()
     return [get_acquisition(connection, number) for number in ids.all()]
 
 
 def anything_left(
     connection: Connection,
     site_id: int,
-    sources: Collection[int],
+    *,
+    satellites: Sequence[str],
+    usable: Collection[int],
     now: datetime,
     date_from: datetime,
     date_to: datetime,
 ) -> bool:
-    """Tell whether an acquisition of a site waits to be fetched, tried again, given back or registered.
+    """Tell whether an acquisition of a site waits to be decided on, fetched, tried again, given back or registered.
+
+    What is not settled yet (see `settle_selection`) was left by a run that died after its search.
 
     Parameters
     ----------
-    sources : numbers of the data sources that can be fetched from; what only others have has to wait.
+    satellites : search groups ``s1``, ``s2``, ``l8`` that the run serves.
+    usable : numbers of the data sources that can be fetched from; what only others have has to wait.
     """
     statement = text(
         """
         SELECT EXISTS (
             SELECT 1 FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
-            WHERE m.site_id = :site_id AND m.relevance = 'selected'
+            WHERE m.site_id = :site_id AND (m.relevance = 'selected' OR a.state = 'discovered')
+              AND a.satellite_id = ANY(CAST(:satellites AS smallint[]))
               AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
-              AND (a.state = 'downloaded'
-                   OR (a.data_source_id = ANY(CAST(:sources AS bigint[]))
+              AND (a.state IN ('discovered', 'ignored', 'downloaded')
+                   OR (a.providers ?| CAST(:usable AS text[])
                        AND (a.state = 'queued'
                             OR (a.state = 'failed' AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now))
                             OR (a.state = 'downloading' AND a.lease_until < :now)))
@@ -278,7 +323,8 @@ def anything_left(
     )
     values = {
         "site_id": site_id,
-        "sources": sorted(sources),
+        "satellites": satellite_numbers(satellites),
+        "usable": [str(number) for number in usable],
         "now": now,
         "date_from": date_from,
         "date_to": date_to,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 SATELLITES = {"s2": 1, "l8": 2, "s1": 3, "l9": 4}
 SATELLITE_OF_NAME = {"sentinel2": "s2", "landsat8": "l8", "sentinel1": "s1", "landsat9": "l9"}
 
@@ -35,6 +37,11 @@ PRODUCT_TYPES = {
 # Landsat 9 shares the switches, windows and sources of Landsat 8.
 SEARCH_GROUPS = {"s1": (3,), "s2": (1,), "l8": (2, 4)}
 SEARCHED_SATELLITES = tuple(SEARCH_GROUPS)
+
+
+def satellite_numbers(names: Sequence[str]) -> list[int]:
+    """Return the satellite ids of search groups (``l8``: Landsat 8 and 9) or single satellites (``l9``)."""
+    return sorted({number for name in names for number in SEARCH_GROUPS.get(name, (SATELLITES[name],))})
 
 
 def processor_name(number: int) -> str:

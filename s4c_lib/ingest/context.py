@@ -40,9 +40,9 @@ class IngestContext:
         """Satellites searched and fetched, ``s1``, ``s2``, ``l8``."""
         return tuple(self.sources)
 
-    def fetched_from(self) -> frozenset[int]:
-        """Return the numbers of the data sources that can be fetched from."""
-        return frozenset(item.id for found in self.sources.values() for item in found if item.can_download)
+    def fetched_from(self) -> tuple[int, ...]:
+        """Return the numbers of the data sources that can be fetched from, by priority for each satellite."""
+        return tuple(item.id for found in self.sources.values() for item in found if item.can_download)
 
     def span(self, satellite: str) -> Window:
         """Return the sensing dates the season needs of a satellite."""

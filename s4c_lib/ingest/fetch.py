@@ -16,7 +16,7 @@ import structlog
 from s4c_lib.catalog import transfers
 from s4c_lib.catalog.acquisition_states import AcquisitionState
 from s4c_lib.catalog.acquisitions import Acquisition
-from s4c_lib.catalog.data_sources import DataSource
+from s4c_lib.catalog.data_sources import DataSource, list_sources
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import DiskFullError, InputError, LeaseLostError, Sen4capError
 from s4c_lib.ingest.context import IngestContext
@@ -64,8 +64,14 @@ def prepare(database: Database, context: IngestContext, *, now: datetime, actor:
 def plan_chunks(database: Database, context: IngestContext, source: str, *, slots: int) -> list[int]:
     """Return how many acquisitions each parallel task should take: about ``chunk.target_seconds`` of work each."""
     with database.begin() as connection:
+        first, stop = context.sensing_range()
         items, size = transfers.queued(
-            connection, context.site.id, list(_sources(context, source)), *context.sensing_range()
+            connection,
+            context.site.id,
+            list(_sources(context, source)),
+            usable=context.fetched_from(),
+            date_from=first,
+            date_to=stop,
         )
     if items == 0:
         return []
@@ -88,17 +94,23 @@ def run_fetch(
     """Fetch queued acquisitions of one source, oldest first, until none is left or ``limit`` is reached.
 
     Each is claimed on a lease that a background heartbeat prolongs, so a killed worker costs nothing but time.
+    From a source that is switched off, or that serves other satellites than the run's, nothing is fetched.
 
     Raises
     ------
+    InputError : the site has no such source.
     DiskFullError : the disk guard holds transfers back; nothing is lost and no attempt counted.
     """
     outcome = FetchOutcome()
     sources = _sources(context, source_name)
     if not sources:
-        raise InputError(
-            f"Site {context.site.short_name!r} has no data source {source_name!r}.", hint="'s4c source list'"
-        )
+        with database.begin() as connection:
+            known = {item.name for item in list_sources(connection) if item.site in {None, context.site.short_name}}
+        if source_name not in known:
+            raise InputError(
+                f"Site {context.site.short_name!r} has no data source {source_name!r}.", hint="'s4c source list'"
+            )
+        return outcome
     lease_seconds = float(context.parameters["lease.seconds"])
     done = 0
     while limit is None or done < limit:
@@ -108,6 +120,7 @@ def run_fetch(
                 connection,
                 context.site.id,
                 list(sources),
+                usable=context.fetched_from(),
                 owner=owner,
                 now=clock(),
                 lease_seconds=lease_seconds,
@@ -180,7 +193,7 @@ def _transfer(context: IngestContext, source: DataSource, acquisition: Acquisiti
             f"The name {acquisition.source_product_name!r} is no longer recognised.",
             hint="report it; ignore the product",
         )
-    address = Path(str(acquisition.providers[source.name]["address"]))
+    address = Path(str(acquisition.providers[str(source.id)]["address"]))
     return fetch_local(address, name, _target(context, acquisition), FetchMode(source.fetch_mode))
 
 

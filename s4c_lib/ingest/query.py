@@ -16,6 +16,7 @@ from s4c_lib.catalog.acquisitions import (
     discover,
     ignore_duplicates,
     list_acquisitions,
+    lock_known,
     set_membership,
     set_relevance,
     settle_selection,
@@ -32,6 +33,7 @@ from s4c_lib.sources.archive_index import ArchiveIndex
 from s4c_lib.sources.local_archive import LocalArchive
 from s4c_lib.sources.model import Candidate, Query, Rejected
 from s4c_lib.sources.product_kinds import ProductKind, Satellite
+from s4c_lib.sources.product_names import parse_product_name
 
 log = structlog.get_logger(__name__)
 
@@ -94,13 +96,26 @@ def due_windows(connection: Connection, context: IngestContext, now: datetime) -
         )
         seen = {item.id for item in due}
         for item in query_windows.list_windows(connection, context.season.id, satellite):
-            healing = any(entry["reason"] in MAY_HEAL for entry in item.rejected)
+            healing = any(_may_heal(item, entry["reason"], entry["path"]) for entry in item.rejected)
             rested = item.last_success is not None and item.last_success + pause <= now
             in_run = context.before is None or item.window.date_from < context.before
             if item.id not in seen and healing and rested and in_run:
                 due.append(item)
         found.extend(due)
     return sorted(found, key=lambda item: (item.window.date_from, item.satellite))
+
+
+def _may_heal(item: QueryWindow, code: str, path: str) -> bool:
+    """Tell whether a window is worth searching again for something rejected: a product of that window by its name.
+
+    What has no date in its name would reopen every window of the season, for ever.
+    """
+    name = parse_product_name(Path(path).name) if code in MAY_HEAL else None
+    return (
+        name is not None
+        and name.satellite in SEARCHED[item.satellite]
+        and item.window.date_from <= name.product_date <= item.window.date_to
+    )
 
 
 def run_query(
@@ -123,22 +138,21 @@ def run_query(
         due = due_windows(connection, context, now)
         reported = query_windows.rejected_elsewhere(connection, context.season.id, [item.id for item in due])
     indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]] = {}
-    touched: list[int] = []
     for done, item in enumerate(due, start=1):
         label = f"{item.satellite} {item.window.date_from}..{item.window.date_to}"
         with database.begin() as connection:
             query_windows.start(connection, item.id, now)
         candidates, rejected, errors = _search(context, item, indexes)
         with database.begin() as connection:
+            # other sites may be storing or settling the same ones
+            lock_known(connection, [candidate.name.name for _, candidate in candidates])
             for source, candidate in candidates:
-                number, created = _store(connection, context, source, candidate, rules, actor)
-                touched.append(number)
-                outcome.new += created
+                outcome.new += _store(connection, context, source, candidate, rules, actor)
             # What has no date comes with every window: it is reported once a season.
-            # What may heal is kept with every window it may belong to, and first: the list is cut when it is long.
+            # What may heal is kept with its window each time, and first: the list is cut when it is long.
             fresh = [entry for entry in rejected if entry.path not in reported]
-            kept = [entry for entry in rejected if entry.code in MAY_HEAL]
-            kept += [entry for entry in fresh if entry.code not in MAY_HEAL]
+            kept = [entry for entry in rejected if _may_heal(item, entry.code, entry.path)]
+            kept += [entry for entry in fresh if not _may_heal(item, entry.code, entry.path)]
             reported.update(entry.path for entry in fresh)
             if errors:
                 query_windows.fail(connection, item.id, now=now, error="; ".join(errors))
@@ -162,9 +176,8 @@ def run_query(
         changed = changed_selection(connection, context, l2a_executors)
         for number, reason in changed.items():
             set_relevance(connection, context.site.id, number, reason)
-        touched.extend(changed)
-        touched.extend(ignore_duplicates(connection, context.site.id))
-        settled = settle_selection(connection, touched, actor=actor)
+        ignore_duplicates(connection, context.site.id)
+        settled = settle_selection(connection, context.site.id, actor=actor)
     outcome.queued, outcome.ignored = settled["queued"], settled["ignored"]
     return outcome
 
@@ -221,7 +234,8 @@ def _search(
             for candidate in answer.candidates:
                 candidates.setdefault(candidate.name.name, (source, candidate))
             rejected.extend(answer.rejected)
-    return list(candidates.values()), rejected, errors
+    # in one order for every site: two that store the same new products at once wait, but not for each other
+    return [candidates[name] for name in sorted(candidates)], rejected, errors
 
 
 def _archive(
@@ -246,7 +260,7 @@ def _store(
     candidate: Candidate,
     rules: SelectionRules,
     actor: str,
-) -> tuple[int, bool]:
+) -> bool:
     name = candidate.name
     number, created = discover(
         connection,
@@ -284,4 +298,4 @@ def _store(
         overlap_ratio=overlap,
         ignored_because=None if reason is None else str(reason),
     )
-    return number, created
+    return created

@@ -83,6 +83,7 @@ def run_register(
             _register_one(connection, context, acquisition.id, owner, job_id, clock(), outcome)
     with database.begin() as connection:
         outcome.shared = products.share_with_site(connection, context.site.id)
+        products.leave_out_replaced(connection, [context.site.id])
     return outcome
 
 
@@ -110,6 +111,7 @@ def _register_one(
         outcome.gone += 1
         return
     product_type, processor = _PRODUCT_TYPE[ProductKind(acquisition.kind)]
+    site_ids = products.sites_using(connection, acquisition_id)
     lease = now + timedelta(seconds=float(context.parameters["lease.seconds"]))
     try:
         claimed = units.claim_of(connection, acquisition_id, owner=owner, until=lease)
@@ -138,8 +140,9 @@ def _register_one(
             input_fingerprint=acquisition.checksum,
             metadata={"kind": acquisition.kind, "platform": acquisition.platform},
         ),
-        site_ids=products.sites_using(connection, acquisition_id),
+        site_ids=site_ids,
     )
+    products.leave_out_replaced(connection, site_ids)
     for unit in claimed:
         units.finish(connection, unit.id, owner=owner, product_id=product_id, cloud_pct=acquisition.cloud_pct)
     outcome.registered += 1

@@ -22,8 +22,16 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
         store_windows(connection, context)
         if due_windows(connection, context, now) or changed_selection(connection, context):
             return True
-        sources = context.fetched_from()
-        return transfers.anything_left(connection, context.site.id, sources, now, *context.sensing_range())
+        first, stop = context.sensing_range()
+        return transfers.anything_left(
+            connection,
+            context.site.id,
+            satellites=context.satellites,
+            usable=context.fetched_from(),
+            now=now,
+            date_from=first,
+            date_to=stop,
+        )
 
 
 def run_all(

@@ -141,8 +141,15 @@ def out_of_season(processor: str, occurrence: date, season: SeasonDates) -> bool
 
 
 def runs(processor: str, schedule: Schedule, season: SeasonDates, grace_months: int = 1) -> list[date]:
-    """Return the occurrences that become runs: all but those out of season."""
-    return [day for day in occurrences(schedule, season, grace_months) if not out_of_season(processor, day, season)]
+    """Return the occurrences that become runs: all but those before the season or out of season.
+
+    A schedule of its own stays when the season's start moves, and may then begin before it.
+    """
+    return [
+        day
+        for day in occurrences(schedule, season, grace_months)
+        if day >= season.start and not out_of_season(processor, day, season)
+    ]
 
 
 def default_policy(phase: Phase) -> CatchupPolicy:

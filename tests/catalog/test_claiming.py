@@ -33,7 +33,7 @@ now = datetime(2024, 6, 10, 8, tzinfo=UTC)
 def claim_acquisition():
     with database.begin() as connection:
         sources = [int(number) for number in sys.argv[4].split(",")]
-        return transfers.claim(connection, site, sources, owner=owner, now=now, lease_seconds=20,
+        return transfers.claim(connection, site, sources, usable=sources, owner=owner, now=now, lease_seconds=20,
                                date_from=always[0], date_to=always[1])
 
 def claim_unit():
@@ -54,7 +54,15 @@ def worker(database: Database, site: int, owner: str, sources: Sequence[int], bo
 def claim(connection: Connection, site: int, owner: str, now: datetime = NOW) -> int | None:
     sources = list(connection.execute(text("SELECT id FROM s4c.data_source")).scalars())
     found = transfers.claim(
-        connection, site, sources, owner=owner, now=now, lease_seconds=20, date_from=ALWAYS[0], date_to=ALWAYS[1]
+        connection,
+        site,
+        sources,
+        usable=sources,
+        owner=owner,
+        now=now,
+        lease_seconds=20,
+        date_from=ALWAYS[0],
+        date_to=ALWAYS[1],
     )
     return None if found is None else found.id
 
@@ -241,7 +249,15 @@ def test_the_oldest_goes_first_and_nothing_of_others_is_taken(connection: Connec
     assert names == ["DAY3", "DAY5", "DAY7", None]
     assert (
         transfers.claim(
-            connection, other.id, [10**9], owner="w", now=NOW, lease_seconds=9, date_from=ALWAYS[0], date_to=ALWAYS[1]
+            connection,
+            other.id,
+            [10**9],
+            usable=[10**9],
+            owner="w",
+            now=NOW,
+            lease_seconds=9,
+            date_from=ALWAYS[0],
+            date_to=ALWAYS[1],
         )
         is None
     )
@@ -328,3 +344,42 @@ def test_units_exist_once_for_a_configuration(connection: Connection) -> None:
         ("B", "h"),
         ("B", "other"),
     ]
+
+
+def test_each_product_has_one_supplier_among_the_sources_that_can_be_used(connection: Connection) -> None:
+    """The one that listed it last, else the first by priority; what cannot be used is as if it were not there."""
+    site, _ = make_enabled(connection)
+    first, second, third = (
+        make_source(connection, name=name, satellites=("s2",))[0] for name in ("first", "second", "third")
+    )
+    for source in (first, second):
+        number = make_acquisition(
+            connection, site, "PRODUCT", state="queued" if source is first else "discovered", source=source
+        )
+    usable: list[int]
+
+    def supplied_by(sources: list[int]) -> tuple[int, int | None]:
+        """What waits at the sources, and the source of what is taken from them; it is given back."""
+        dates = {"date_from": ALWAYS[0], "date_to": ALWAYS[1]}
+        waiting, _ = transfers.queued(connection, site.id, sources, usable=usable, **dates)
+        taken = transfers.claim(
+            connection, site.id, sources, usable=usable, owner="w", now=NOW, lease_seconds=9, **dates
+        )
+        transfers.give_back(connection, "w")
+        connection.execute(text("UPDATE s4c.acquisition SET data_source_id = :id"), {"id": second.id})
+        return waiting, None if taken is None else taken.data_source_id
+
+    usable = [third.id, first.id, second.id]
+    assert supplied_by([first.id, third.id]) == (0, None)
+    assert supplied_by([second.id]) == (1, second.id)
+    usable = [third.id, first.id]
+    assert supplied_by([second.id, third.id]) == (0, None)
+    assert supplied_by([first.id]) == (1, first.id)
+    usable = [third.id]
+    assert supplied_by([third.id]) == (0, None)
+    connection.execute(text("DELETE FROM s4c.data_source WHERE id = :id"), {"id": second.id})
+    usable = [first.id]
+    assert get_acquisition(connection, number).data_source_id is None
+    claimed = claim(connection, site.id, "w")
+    assert claimed == number
+    assert get_acquisition(connection, number).data_source_id == first.id

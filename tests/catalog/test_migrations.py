@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -166,6 +167,26 @@ def test_the_last_migrations_keep_every_row(empty: Database, until: str) -> None
     assert {table: after[table] for table in before} == before
 
 
+def test_what_sources_offer_is_known_by_their_number(empty: Database) -> None:
+    migrate(empty, MIGRATIONS, until="0005_lookup_indexes")
+    with empty.begin() as connection:
+        site, _ = make_enabled(connection)
+        (source,) = make_source(connection, satellites=("s2",))
+        make_acquisition(connection, site, "PRODUCT")
+        now = connection.execute(text("SELECT providers FROM s4c.acquisition")).scalar_one()
+        connection.execute(
+            text(
+                "UPDATE s4c.acquisition SET providers = jsonb_build_object('archive', "
+                "jsonb_build_object('address', '/archive/PRODUCT', 'data_source_id', CAST(:id AS bigint)))"
+            ),
+            {"id": source.id},
+        )
+    migrate(empty, MIGRATIONS)
+    with empty.begin() as connection:
+        assert connection.execute(text("SELECT providers FROM s4c.acquisition")).scalar_one() == now
+    assert now == {str(source.id): {"name": "archive", "address": "/archive/PRODUCT"}}
+
+
 def test_a_coming_migration_keeps_every_row(empty: Database, folder: Path) -> None:
     """The pattern a real one follows: a column with a default, on tables that hold rows."""
     migrate(empty, folder)
@@ -254,6 +275,19 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
         migrate(nowhere, MIGRATIONS)
     assert "secret-word" not in raised.value.one_line
     nowhere.engine.dispose()
+
+
+def test_a_process_whose_connections_are_all_in_use_may_try_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database.engine.pool, "_timeout", 0.1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(database.engine.connect())
+        with pytest.raises(DatabaseUnavailableError, match="in use") as raised, database.begin():
+            pytest.fail("there was a seventh connection")
+    assert raised.value.retryable
+    assert database.ping()
 
 
 def test_a_database_that_is_not_migrated_says_what_to_do(empty: Database) -> None:

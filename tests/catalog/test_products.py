@@ -152,7 +152,7 @@ def test_what_all_sites_leave_out_is_not_fetched_until_one_wants_it(connection: 
 
     def decide(site_id: int, reason: str | None) -> str:
         acquisitions.set_membership(connection, site_id, number, tiles=[], overlap_ratio=None, ignored_because=reason)
-        acquisitions.settle_selection(connection, [number], actor="x")
+        acquisitions.settle_selection(connection, site_id, actor="x")
         return str(acquisitions.get_acquisition(connection, number).state)
 
     assert decide(site.id, "cloud") == "ignored"
@@ -186,3 +186,52 @@ def test_listing_a_product_again_refreshes_it_and_keeps_its_state(connection: Co
     assert acquisitions.get_by_name(connection, "PRODUCT").id == number
     with pytest.raises(NotFoundError):
         acquisitions.get_by_name(connection, "NOTHING")
+
+
+@pytest.mark.parametrize("first_wants", [True, False])
+def test_of_two_sites_that_settle_at_once_the_second_sees_the_first(database: Database, first_wants: bool) -> None:
+    """One site leaves the product out while the other comes to want it, each before the other has committed."""
+    with database.begin() as connection:
+        site, _ = make_enabled(connection)
+        other, _ = make_enabled(connection, "Beta")
+        number = make_acquisition(connection, site, "PRODUCT", state="queued")
+        acquisitions.set_membership(connection, other.id, number, tiles=[], overlap_ratio=None, ignored_because="cloud")
+    reasons = {site.id: "cloud", other.id: None}
+    first, second = (other.id, site.id) if first_wants else (site.id, other.id)
+
+    def settle(site_id: int) -> None:
+        with database.begin() as connection:
+            acquisitions.set_relevance(connection, site_id, number, reasons[site_id])
+            acquisitions.settle_selection(connection, site_id, actor="x")
+
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as connection:
+            acquisitions.set_relevance(connection, first, number, reasons[first])
+            acquisitions.settle_selection(connection, first, actor="x")
+            late = pool.submit(settle, second)
+            while not late.done():
+                with database.begin() as watching:
+                    if watching.execute(waiting).scalar_one():
+                        break
+        late.result(timeout=30)
+    with database.begin() as connection:
+        assert acquisitions.get_acquisition(connection, number).state == "queued"
+
+
+def test_both_landsats_are_listed_together(connection: Connection) -> None:
+    site, _ = make_enabled(connection)
+    make_acquisition(connection, site, "L8", satellite="l8")
+    number = make_acquisition(connection, site, "L9", satellite="l8")
+    connection.execute(text("UPDATE s4c.acquisition SET satellite_id = 4 WHERE id = :id"), {"id": number})
+    make_acquisition(connection, site, "S2")
+
+    def listed(*satellites: str) -> list[str]:
+        found = acquisitions.list_acquisitions(connection, site.id, satellites=satellites)
+        return [one.source_product_name for one in found]
+
+    assert listed("l8") == ["L8", "L9"]
+    assert listed("l9") == ["L9"]
+    assert listed("s2", "l8") == ["L8", "L9", "S2"]

@@ -20,7 +20,7 @@ from domain_rows import (
 )
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import data_sources, jobs, products, query_windows, seasons, site_deletion, sites
+from s4c_lib.catalog import acquisitions, data_sources, jobs, products, query_windows, seasons, site_deletion, sites
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.errors import ConflictError, InputError, NotFoundError
 from s4c_lib.scheduling.dates import SeasonDates
@@ -283,6 +283,27 @@ def test_what_another_site_uses_too_stays(connection: Connection) -> None:
     assert count(connection, "site_acquisition") == 1
 
 
+def test_what_another_site_is_about_to_use_stays(connection: Connection) -> None:
+    """Products that the other site selects but was not given yet, and such as it only knows."""
+    site, _ = make_enabled(connection)
+    other, _ = make_enabled(connection, "Beta")
+    for name, reason in (("WANTED", None), ("LEFT OUT", "cloud")):
+        number = make_acquisition(connection, site, name, state="processed")
+        make_acquisition(connection, other, name)
+        acquisitions.set_relevance(connection, other.id, number, reason)
+        register(connection, name, number, [site.id], f"/products/{name}")
+    planned = site_deletion.delete(connection, site, actor="boss")
+    assert (planned.acquisitions, planned.products, planned.product_paths) == (0, 0, ())
+    assert [one.name for one in products.list_products(connection, other.id)] == ["WANTED"]
+    # nothing would make it again
+    acquisitions.set_relevance(connection, other.id, number, None)
+    assert products.share_with_site(connection, other.id) == 1
+    planned = site_deletion.delete(connection, other, actor="boss")
+    assert (planned.acquisitions, planned.products) == (2, 2)
+    assert planned.product_paths == ("/products/LEFT OUT", "/products/WANTED")
+    assert (count(connection, "product"), count(connection, "acquisition")) == (0, 0)
+
+
 def test_files_of_an_archive_used_in_place_are_nobodys_to_delete(connection: Connection) -> None:
     site, _ = make_enabled(connection)
     number = make_acquisition(connection, site, "PRODUCT", state="processed")
@@ -319,6 +340,9 @@ def test_sources_of_a_site_come_before_those_of_all(connection: Connection) -> N
     assert [one.name for one in data_sources.sources_for(connection, other.id, "s2")] == ["everywhere"]
     data_sources.set_source(connection, "everywhere", {"enabled": False})
     assert data_sources.sources_for(connection, other.id, "s2") == []
+    assert [one.name for one in data_sources.sources_for(connection, other.id, "s2", with_disabled=True)] == [
+        "everywhere"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +386,7 @@ def test_wrong_sources_are_refused(connection: Connection) -> None:
     assert "sources are a" in raised.value.hint
 
 
-def test_windows_are_searched_again_when_a_source_comes_returns_or_moves(connection: Connection) -> None:
+def test_windows_are_searched_again_when_a_source_comes_goes_returns_or_moves(connection: Connection) -> None:
     site, season = make_enabled(connection)
     _, elsewhere = make_enabled(connection, "Beta")
     for one in (season, elsewhere):
@@ -388,8 +412,12 @@ def test_windows_are_searched_again_when_a_source_comes_returns_or_moves(connect
     assert due() == ["alpha"]
     settle()
     make_source(connection, name="radar", satellites=("s1",))
-    data_sources.set_source(connection, "own", {"enabled": False, "max_connections": 4})
+    data_sources.set_source(connection, "own", {"max_connections": 4})
     assert due() == []
+    # the others are asked for what it was to supply
+    data_sources.set_source(connection, "own", {"enabled": False})
+    assert due() == ["alpha"]
+    settle()
     data_sources.set_source(connection, "own", {"enabled": True})
     assert due() == ["alpha"]
     settle()

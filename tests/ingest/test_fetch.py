@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from domain_rows import count, make_acquisition, make_job, make_season, make_site, make_source
 
-from s4c_lib.catalog import acquisitions, query_windows, sites, transfers
+from s4c_lib.catalog import acquisitions, data_sources, query_windows, sites, transfers
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.jobs import JobState, finish
 from s4c_lib.errors import DiskFullError, InputError
 from s4c_lib.ingest import fetch, query, register
 from s4c_lib.ingest.context import load_context
-from s4c_lib.ingest.steps import run_all
+from s4c_lib.ingest.steps import has_work, run_all
 
 LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -329,6 +329,11 @@ def test_a_run_for_some_satellites_leaves_the_others(new_ingest: New, small_arch
     counts = run_all(ingest.database, context, owner="test", clock=clock)
     assert (counts["fetched"], counts["windows"]) == (4, 3)
     assert (ingest.acquisition("RADAR").state, ingest.acquisition("RADAR").attempts) == ("queued", 0)
+    # what waits for another satellite is no work for a run of these
+    assert not has_work(ingest.database, context, LATER)
+    assert ingest.has_work()
+    ingest.execute("UPDATE s4c.acquisition SET state = 'downloaded' WHERE source_product_name = 'RADAR'")
+    assert not has_work(ingest.database, context, LATER)
     with ingest.database.begin() as connection:
         finish(connection, job.id, JobState.SUCCEEDED)
 
@@ -341,7 +346,10 @@ def test_a_source_of_the_same_name_of_another_site_is_not_used(new_ingest: New, 
         added = make_source(connection, Path("/elsewhere"), satellites=("s2",), site=other)
     (own,) = [one for one in added if one.site == "beta"]
     number = ingest.acquisition(FIRST).id
-    ingest.execute(f"UPDATE s4c.acquisition SET data_source_id = {own.id} WHERE id = {number}")
+    ingest.execute(
+        f"UPDATE s4c.acquisition SET data_source_id = {own.id}, "
+        f"providers = jsonb_build_object('{own.id}', providers -> data_source_id::text) WHERE id = {number}"
+    )
     assert run_fetch(ingest)["fetched"] == 3
     assert ingest.acquisition(FIRST).state == "queued"
 
@@ -349,8 +357,6 @@ def test_a_source_of_the_same_name_of_another_site_is_not_used(new_ingest: New, 
 def test_a_product_comes_from_another_source_when_its_own_is_switched_off(
     new_ingest: New, small_archive: Path, tmp_path: Path
 ) -> None:
-    from s4c_lib.catalog import data_sources
-
     ingest = new_ingest(small_archive)
     find(ingest)
     shutil.copytree(small_archive, tmp_path / "mirror")
@@ -358,6 +364,54 @@ def test_a_product_comes_from_another_source_when_its_own_is_switched_off(
         make_source(connection, tmp_path / "mirror", name="mirror", satellites=("s2",))
         data_sources.set_source(connection, "archive", {"enabled": False})
     assert ingest.run()["registered"] == 4
+
+
+def test_another_source_is_asked_when_one_is_switched_off_later(
+    new_ingest: New, small_archive: Path, tmp_path: Path
+) -> None:
+    """It was there all along, but the first by priority was to supply the products; the windows are settled."""
+    ingest = new_ingest(small_archive)
+    shutil.copytree(small_archive, tmp_path / "mirror")
+    with ingest.database.begin() as connection:
+        make_source(connection, tmp_path / "mirror", name="mirror", satellites=("s2",))
+    find(ingest)
+    with ingest.database.begin() as connection:
+        data_sources.set_source(connection, "archive", {"enabled": False})
+    assert ingest.has_work()
+    assert ingest.run()["registered"] == 4
+
+
+def test_a_source_switched_off_has_nothing_to_fetch(new_ingest: New, small_archive: Path) -> None:
+    """Its tasks are still there."""
+    ingest = new_ingest(small_archive)
+    find(ingest)
+    with ingest.database.begin() as connection:
+        data_sources.set_source(connection, "archive", {"enabled": False})
+    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=2) == []
+    assert set(run_fetch(ingest).values()) == {0}
+    with ingest.database.begin() as connection:
+        data_sources.set_source(connection, "archive", {"enabled": True})
+    assert ingest.run()["registered"] == 4
+
+
+@pytest.mark.parametrize("name", ["own", "archive"])
+def test_a_product_that_another_sites_source_listed_last_comes_from_ones_own(
+    new_ingest: New, small_archive: Path, tmp_path: Path, name: str
+) -> None:
+    """The other site is switched off before it fetched anything; its source may even be called the same."""
+    ingest = new_ingest(small_archive)
+    other, season = second_site(ingest)
+    shutil.copytree(small_archive, tmp_path / "own")
+    with ingest.database.begin() as connection:
+        make_source(connection, tmp_path / "own", name=name, satellites=("s2",), site=other)
+    find(ingest)
+    context = load_context(ingest.database, season.id, today=LATER.date())
+    query.run_query(ingest.database, context, now=LATER, actor="beta")
+    with ingest.database.begin() as connection:
+        sites.set_enabled(connection, other, False)
+    assert ingest.has_work()
+    assert ingest.run()["registered"] == 4
+    assert not ingest.has_work()
 
 
 def test_an_unknown_source_is_refused(new_ingest: New, small_archive: Path) -> None:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from s4c_lib.catalog import acquisitions
+from s4c_lib.catalog import acquisitions, products, site_deletion
 from s4c_lib.catalog.acquisition_states import TERMINAL
 from s4c_lib.catalog.config_values import set_value
+from s4c_lib.ingest.context import IngestContext, load_context
+from s4c_lib.ingest.query import run_query
 from s4c_lib.synthetic.archive import ArchiveSummary
+from tests.ingest.conftest import prepare
 
 LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -273,12 +282,12 @@ def test_a_tile_selected_later_is_searched_again(new_ingest: New, small_archive:
     from s4c_lib.catalog import sites
 
     ingest = new_ingest(small_archive)
-    for tiles, products in ((["31UFS"], 2), (["31UFS", "31UGS"], 4)):
+    for tiles, expected in ((["31UFS"], 2), (["31UFS", "31UGS"], 4)):
         with ingest.database.begin() as connection:
             sites.restrict_tiles(connection, ingest.site, tiles)
         assert ingest.has_work()
         ingest.run()
-        assert len(ingest.products()) == products
+        assert len(ingest.products()) == expected
 
 
 def test_a_newer_processing_takes_the_place_of_an_older_one(new_ingest: New, archive: Path, tmp_path: Path) -> None:
@@ -291,8 +300,137 @@ def test_a_newer_processing_takes_the_place_of_an_older_one(new_ingest: New, arc
     shutil.move(hidden, place)
     ingest.run(now + timedelta(days=1))
     older = ingest.acquisition("20240306T103621_N0509_R051_T31UFS")
+    newer = ingest.acquisition("20240306T103621_N0510_R051_T31UFS")
     assert (older.relevance, older.relevance_reason) == ("ignored", "duplicate")
-    assert ingest.acquisition("20240306T103621_N0510_R051_T31UFS").state == "processed"
+    assert newer.state == "processed"
+    assert older.source_product_name not in ingest.products()
+    assert newer.source_product_name in ingest.products()
+
+
+def test_the_older_processing_is_used_until_the_newer_one_is_there(
+    new_ingest: New, archive: Path, tmp_path: Path
+) -> None:
+    ingest = new_ingest(archive)
+    place, hidden = hide(archive, "20240306T103621_N0510_R051_T31UFS", tmp_path / "later")
+    now = datetime(2024, 3, 12, 8, tzinfo=UTC)
+    ingest.run(now)
+    older = ingest.acquisition("20240306T103621_N0509_R051_T31UFS").source_product_name
+    shutil.move(hidden, place)
+    now += timedelta(days=1)
+    run_query(ingest.database, ingest.context(now), now=now, actor="test")
+    newer = ingest.acquisition("20240306T103621_N0510_R051_T31UFS")
+    assert newer.state == "queued"
+    hide(archive, "20240306T103621_N0510_R051_T31UFS", tmp_path / "later")
+    ingest.run(now + HOUR)
+    assert older in ingest.products()
+    shutil.move(hidden, place)
+    ingest.run(now + 4 * HOUR)
+    assert older not in ingest.products()
+    assert newer.source_product_name in ingest.products()
+    # the newer one turns out to be unwanted: the older one has its place again
+    hide(archive, "20240306T103621_N0510_R051_T31UFS", tmp_path / "later")
+    ingest.execute(f"UPDATE s4c.acquisition SET cloud_pct = 99 WHERE id = {newer.id}")
+    ingest.set("downloader.s2.max_cloud_coverage", 98)
+    ingest.run(now + 5 * HOUR)
+    assert older in ingest.products()
+    assert newer.source_product_name not in ingest.products()
+
+
+KILLED_IN_ITS_SEARCH = """
+    import os, signal, sys
+    from datetime import UTC, datetime
+    from s4c_lib.catalog.database import Database
+    from s4c_lib.ingest.context import load_context
+    from s4c_lib.ingest.query import run_query
+
+    def die(done, total, label):
+        if label.startswith(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    now = datetime(2025, 2, 1, 8, tzinfo=UTC)
+    database = Database(sys.argv[1])
+    context = load_context(database, int(sys.argv[2]), today=now.date())
+    run_query(database, context, now=now, actor="doomed", progress=die)
+"""
+
+
+@pytest.mark.parametrize("after", ["s2 2024-03-11", "s2 2024-03-21"])
+def test_a_search_killed_between_windows_loses_nothing(new_ingest: New, small_archive: Path, after: str) -> None:
+    """SIGKILL: what its searched windows found, and settled, is decided on by the next run, the last window or not."""
+    ingest = new_ingest(small_archive)
+    command = [sys.executable, "-c", textwrap.dedent(KILLED_IN_ITS_SEARCH), ingest.database.url, str(ingest.season.id)]
+    died = subprocess.run([*command, after], capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert {str(one.state) for one in ingest.known().values()} == {"discovered"}
+    assert ingest.has_work()
+    assert ingest.run()["registered"] == 4
+    assert not ingest.has_work()
+
+
+def test_what_a_killed_search_found_and_the_site_leaves_out_is_decided_on_too(
+    new_ingest: New, small_archive: Path
+) -> None:
+    ingest = new_ingest(small_archive)
+    ingest.set("downloader.s2.max_cloud_coverage", 0)
+    ingest.run()
+    ingest.execute("UPDATE s4c.acquisition SET state = 'discovered'")
+    assert ingest.has_work()
+    assert ingest.run()["ignored"] == 4
+    assert not ingest.has_work()
+
+
+def test_two_sites_that_search_at_once_decide_once(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    with ingest.database.begin() as connection:
+        _, season = prepare(connection, ingest.root, ingest.downloads, name="Beta", source=False)
+    contexts = [load_context(ingest.database, number, today=LATER.date()) for number in (ingest.season.id, season.id)]
+    together = threading.Barrier(2, timeout=60)
+
+    def search(context: IngestContext) -> dict[str, int]:
+        last = f"s2 {context.windows('s2')[-1].date_from}"
+
+        def wait(_done: int, _total: int, label: str) -> None:
+            if label.startswith(last):
+                together.wait()
+
+        return run_query(ingest.database, context, now=LATER, actor=context.site.name, progress=wait).counts()
+
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(search, contexts))
+    assert sum(one["new"] for one in counts) == sum(one["queued"] for one in counts) == 4
+    assert {str(one.state) for one in ingest.known().values()} == {"queued"}
+
+
+def test_a_link_without_a_date_that_leads_nowhere_reopens_nothing(new_ingest: New, small_archive: Path) -> None:
+    """One named like a product may come to life; `latest` belongs to no window."""
+    ingest = new_ingest(small_archive)
+    (product,) = small_archive.rglob("*20240306T103621_N0510_R051_T31UFS*.SAFE")
+    for link in ("latest", product.name.replace("T31UFS", "T31UGS").replace("_20240306T15", "_20240306T16")):
+        (small_archive / link).symlink_to("/gone/away")
+    ingest.run()
+    told = [entry["path"] for window in ingest.windows() for entry in window.rejected]
+    assert sorted(Path(path).name[:6] for path in told) == ["S2B_MS", "latest"]
+    counts = ingest.run(LATER + 2 * HOUR)
+    assert counts["windows"] == 1
+    assert len([entry for window in ingest.windows() for entry in window.rejected]) == 2
+    for link in small_archive.iterdir():
+        if link.is_symlink() and link.name != "latest":
+            link.unlink()
+    assert ingest.run(LATER + 4 * HOUR)["windows"] == 1
+    assert not ingest.has_work(LATER + 100 * HOUR)
+
+
+def test_a_site_deleted_while_another_waits_for_its_products_leaves_them(new_ingest: New, small_archive: Path) -> None:
+    ingest = new_ingest(small_archive)
+    ingest.run()
+    with ingest.database.begin() as connection:
+        beta, season = prepare(connection, ingest.root, ingest.downloads, name="Beta", source=False)
+    context = load_context(ingest.database, season.id, today=LATER.date())
+    run_query(ingest.database, context, now=LATER, actor="beta")
+    with ingest.database.begin() as connection:
+        planned = site_deletion.delete(connection, ingest.site, actor="test")
+        assert (planned.acquisitions, planned.products) == (0, 0)
+        assert len(products.list_products(connection, beta.id)) == 4
 
 
 def test_history_tells_the_life_of_a_product(new_ingest: New, small_archive: Path) -> None:

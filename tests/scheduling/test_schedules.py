@@ -169,6 +169,15 @@ def test_moved_season_dates_move_the_schedules_that_follow_them() -> None:
     assert own.for_season(moved) == own
 
 
+def test_nothing_runs_before_a_season_that_begins_later_now() -> None:
+    """A schedule of its own stays where it was, its dates too."""
+    moved = SeasonDates(day("2019-04-20"), day("2019-06-15"), day("2019-10-31"))
+    own = Schedule(Kind.EVERY_N_DAYS, day("2019-04-05"), n_days=14)
+    assert runs("s4c_l4a", own, A)[:3] == days("2019-04-05 2019-04-19 2019-05-03")
+    assert runs("s4c_l4a", own, moved)[:2] == days("2019-05-03 2019-05-17")
+    assert runs("s4c_l4a", Schedule(Kind.ONCE, day("2019-04-05")), moved) == []
+
+
 @pytest.mark.parametrize(
     "fields",
     [
