@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from database_server import DatabaseServer
 from sqlalchemy import Connection
@@ -14,6 +15,10 @@ from deploy.local_stack.postgres import private_postgres
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.migrations import migrate
 from s4c_lib.settings import MIGRATIONS
+
+# How long an example takes depends on what else the machine does; no test here is timed.
+hypothesis.settings.register_profile("s4c", deadline=None)
+hypothesis.settings.load_profile("s4c")
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 

@@ -62,7 +62,7 @@ class LocalArchive:
         ------
         NotFoundError : the root is not a folder.
         """
-        if not self.root.is_dir():
+        if not self._is_folder():
             raise NotFoundError(f"{self.name}: {self._fault()}", hint="check the source's local_root and its mount")
         return ArchiveIndex(self.root, template=self._template, max_depth=self._max_depth)
 
@@ -104,7 +104,7 @@ class LocalArchive:
 
     def health(self) -> HealthReport:
         """Whether the root is a folder that can be listed and holds something."""
-        if not self.root.is_dir():
+        if not self._is_folder():
             return HealthReport(self.name, False, self._fault())
         try:
             with os.scandir(self.root) as listing:
@@ -116,11 +116,21 @@ class LocalArchive:
             return HealthReport(self.name, False, f"{self.root} is empty; is it mounted?")
         return HealthReport(self.name, True, f"{self.root} can be read", {"root": str(self.root)})
 
+    def _is_folder(self) -> bool:
+        try:
+            return self.root.is_dir()
+        except PermissionError:  # a folder above it is closed to this user
+            return False
+
     def _fault(self) -> str:
-        fault = link_fault(self.root)
+        try:
+            fault = link_fault(self.root)
+            there = self.root.exists()
+        except PermissionError as error:
+            return f"{self.root} cannot be reached: {error.strerror}"
         if fault is not None:
             return fault
-        return f"{self.root} is not a folder" if self.root.exists() else f"{self.root} does not exist"
+        return f"{self.root} is not a folder" if there else f"{self.root} does not exist"
 
     def _describe(self, found: Found, query: Query, index: ArchiveIndex) -> Candidate | Rejected:
         facts = index.facts(found)

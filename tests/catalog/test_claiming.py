@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -77,7 +78,12 @@ def test_processes_never_hold_one_thing_twice(database: Database, what: str) -> 
             number = make_acquisition(connection, site, f"P{index:02}", state=state, source=source)
             if what == "claim_unit":
                 units.ensure_units(connection, number, ["T"], processor="l2a", config_hash="h", max_attempts=3)
-    body = f"while (held := {what}()) is not None:\n    print(held.id, flush=True)\n"
+    # all begin together, and none is so fast that the others come too late
+    begin = time.time() + 4
+    body = (
+        f"import time\ntime.sleep(max(0, {begin} - time.time()))\n"
+        f"while (held := {what}()) is not None:\n    print(held.id, flush=True)\n    time.sleep(0.03)\n"
+    )
     workers = [worker(database, site.id, f"worker {index}", [source.id], body) for index in range(4)]
     outputs = [process.communicate(timeout=60) for process in workers]
     assert [process.returncode for process in workers] == [0] * 4, [error for _, error in outputs]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -207,7 +208,9 @@ def test_a_folder_without_permission_is_unreadable_not_fatal(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> None:
     root = tmp_path_factory.mktemp("locked")
-    for folder in (root, root.parent, root.parent.parent):
+    for folder in (root, *root.parents):
+        if folder == Path(tempfile.gettempdir()):
+            break
         folder.chmod(0o755)
     (root / "closed").mkdir(mode=0o000)
     product = root / NAME
@@ -217,6 +220,19 @@ def test_a_folder_without_permission_is_unreadable_not_fatal(
     request.getfixturevalue("as_nobody")
     found = LocalArchive(root).search(query())
     assert codes(found) == {str(root / "closed"): "unreadable", str(product): "unreadable"}
+
+
+def test_a_root_below_a_closed_folder_is_said_to_be_out_of_reach(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> None:
+    closed = tmp_path_factory.mktemp("closed")
+    (closed / "archive").mkdir()
+    closed.chmod(0o000)
+    request.getfixturevalue("as_nobody")
+    archive = LocalArchive(closed / "archive")
+    assert not archive.health().ok
+    with pytest.raises(NotFoundError, match="cannot be reached: Permission denied"):
+        archive.search(query())
 
 
 def test_broken_metadata_is_input_corrupt_with_the_file_named(product_copy: Callable[[str], Path]) -> None:
