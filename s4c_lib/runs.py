@@ -19,6 +19,7 @@ from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.job_liveness import shows_life
 from s4c_lib.catalog.jobs import Job, JobState, SkipReason
+from s4c_lib.catalog.readiness import Readiness
 from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_processors
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.errors import ConflictError, InputError
@@ -197,17 +198,7 @@ def _open_product_run(
     database: Database, job: Job, season: Season, request: RunRequest, now: datetime, snapshot: Snapshot
 ) -> Opening:
     with database.begin() as connection:
-        verdict = readiness.evaluate(
-            connection,
-            season,
-            job.processor,
-            interval_start=job.interval_start,
-            as_of=job.as_of,
-            due=_due(job),
-            now=now,
-            snapshot=snapshot,
-            phase=_phase(job, season, snapshot, now),
-        )
+        verdict = _judge(connection, job, season, snapshot, now)
         if not verdict.ready:
             jobs.wait(connection, job.id, verdict.as_json())
             _give_up_after(job, now, snapshot, verdict.reason)
@@ -236,6 +227,20 @@ def missing_types(connection: Connection, job: Job, snapshot: Snapshot) -> list[
 
     groups = required_types(job.processor, snapshot)
     return [" or ".join(group) for group in groups if not any(exists(name) for name in group)]
+
+
+def _judge(connection: Connection, job: Job, season: Season, snapshot: Snapshot, now: datetime) -> Readiness:
+    return readiness.evaluate(
+        connection,
+        season,
+        job.processor,
+        interval_start=job.interval_start,
+        as_of=job.as_of,
+        due=_due(job),
+        now=now,
+        snapshot=snapshot,
+        phase=_phase(job, season, snapshot, now),
+    )
 
 
 def _phase(job: Job, season: Season, snapshot: Snapshot, now: datetime) -> Phase:
@@ -297,17 +302,7 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
         snapshot = resolve_snapshot(
             connection, today=now.date(), site=site, season=season, job_values=job.params.get("settings", {})
         )
-        verdict = readiness.evaluate(
-            connection,
-            season,
-            job.processor,
-            interval_start=job.interval_start,
-            as_of=job.as_of,
-            due=_due(job),
-            now=now,
-            snapshot=snapshot,
-            phase=_phase(job, season, snapshot, now),
-        )
+        verdict = _judge(connection, job, season, snapshot, now)
         if not verdict.ready and _waited_too_long(job, now, snapshot):
             return True, "waited too long"
         return verdict.ready, verdict.reason

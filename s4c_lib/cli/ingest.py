@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from s4c_lib.catalog.jobs import Job
+    from s4c_lib.ingest.steps import IngestOutcome
     from s4c_lib.runs import Opening, RunRequest
 
 
@@ -49,7 +50,7 @@ def ingest(
     with _interruptible():
         try:
             with sign_of_life(session.database, opening.job_id):
-                counts, errors = _run(session, opening.job_id, requery)
+                outcome = _run(session, opening.job_id, requery)
         except KeyboardInterrupt as error:
             _fail(session, opening.job_id, "stopped from the keyboard", "interrupted")
             raise Sen4capError(
@@ -63,10 +64,10 @@ def ingest(
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             _fail(session, opening.job_id, text, "internal")
             raise
-    for line in errors:
+    for line in outcome.errors:
         warn(line)
-    job = _close(session, opening.job_id, counts)
-    print_record({"job": job.id, "state": job.state, **counts}, as_json=as_json)
+    job = _close(session, opening.job_id, outcome.counts)
+    print_record({"job": job.id, "state": job.state, **outcome.counts}, as_json=as_json)
     if job.state == "failed":
         raise SourceError("No query window could be searched.", hint="'s4c source test NAME' tries a source")
 
@@ -117,14 +118,14 @@ def _open(session: Session, request: RunRequest) -> Opening:
     return opening
 
 
-def _run(session: Session, job_id: int, requery: bool) -> tuple[dict[str, int], list[str]]:
-    """Run the steps of an ingest and return its counts and the errors of query windows."""
+def _run(session: Session, job_id: int, requery: bool) -> IngestOutcome:
+    """Run the steps of an ingest."""
     from s4c_lib.catalog.jobs import get_job
     from s4c_lib.catalog.query_windows import requery as search_again
     from s4c_lib.ingest.context import load_context
-    from s4c_lib.ingest.fetch import prepare, run_fetch, utc_now
-    from s4c_lib.ingest.query import run_query
-    from s4c_lib.ingest.register import process_owner, run_register
+    from s4c_lib.ingest.fetch import utc_now
+    from s4c_lib.ingest.register import process_owner
+    from s4c_lib.ingest.steps import run_all
 
     database = session.database
     with database.begin() as connection:
@@ -134,19 +135,8 @@ def _run(session: Session, job_id: int, requery: bool) -> tuple[dict[str, int], 
         with database.begin() as connection:
             for satellite in context.satellites:
                 search_again(connection, job.season_id, satellite)
-    with progress("search") as step:
-        outcome = run_query(database, context, now=utc_now(), actor=process_owner(job_id, "query"), progress=step)
-    counts = outcome.counts()
-    prepare(database, context, now=utc_now(), actor=process_owner(job_id, "fetch"))
-    for source in sorted({item.name for found in context.sources.values() for item in found if item.can_download}):
-        with progress(f"fetch {source}") as step:
-            fetched = run_fetch(
-                database, context, source, owner=process_owner(job_id, "fetch"), clock=utc_now, progress=step
-            )
-        for key, value in fetched.counts().items():
-            counts[key] = counts.get(key, 0) + value
-    registered = run_register(database, context, owner=process_owner(job_id, "register"), job_id=job_id, clock=utc_now)
-    return counts | registered.counts(), outcome.errors
+    owner = process_owner(job_id, "ingest")
+    return run_all(database, context, owner=owner, clock=utc_now, job_id=job_id, phase=progress)
 
 
 def _close(session: Session, job_id: int, counts: dict[str, int]) -> Job:

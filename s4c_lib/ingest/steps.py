@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 
 from s4c_lib.catalog import transfers
@@ -34,32 +36,52 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class IngestOutcome:
+    """What a whole ingest did: summed numbers, and a line for each query window that failed."""
+
+    counts: dict[str, int]
+    errors: tuple[str, ...]
+
+
+def _unseen(title: str) -> AbstractContextManager[Progress | None]:
+    return nullcontext()
+
+
 def run_all(
     database: Database,
     context: IngestContext,
     *,
     owner: str,
     clock: Callable[[], datetime],
-    progress: Progress | None = None,
-) -> dict[str, int]:
-    """Query, fetch and register in this process; returns the summed counts.
+    job_id: int | None = None,
+    phase: Callable[[str], AbstractContextManager[Progress | None]] = _unseen,
+) -> IngestOutcome:
+    """Query, fetch and register in this process.
+
+    Parameters
+    ----------
+    phase : opens the display of a phase (``search``, ``fetch <source>``); gives what progress is told to.
 
     Raises
     ------
     DiskFullError : the disk guard held transfers back; what was there before is registered.
     """
-    counts = run_query(database, context, now=clock(), actor=owner, progress=progress).counts()
+    with phase("search") as progress:
+        queried = run_query(database, context, now=clock(), actor=owner, progress=progress)
+    counts = queried.counts()
     prepare(database, context, now=clock(), actor=owner)
     held_back: DiskFullError | None = None
     for source in sorted({item.name for found in context.sources.values() for item in found if item.can_download}):
         try:
-            fetched = run_fetch(database, context, source, owner=owner, clock=clock, progress=progress).counts()
+            with phase(f"fetch {source}") as progress:
+                fetched = run_fetch(database, context, source, owner=owner, clock=clock, progress=progress).counts()
         except DiskFullError as error:
             held_back = error
             continue
         for key, value in fetched.items():
             counts[key] = counts.get(key, 0) + value
-    registered = run_register(database, context, owner=owner, job_id=None, clock=clock)
+    registered = run_register(database, context, owner=owner, job_id=job_id, clock=clock)
     if held_back is not None:
         raise held_back
-    return counts | registered.counts()
+    return IngestOutcome(counts | registered.counts(), tuple(queried.errors))

@@ -44,7 +44,7 @@ class Ingest:
         return load_context(self.database, self.season.id, today=now.date(), before=before, job_id=job_id)
 
     def run(self, now: datetime = LATER, before: date | None = None) -> dict[str, int]:
-        return run_all(self.database, self.context(now, before), owner="test run", clock=lambda: now)
+        return run_all(self.database, self.context(now, before), owner="test run", clock=lambda: now).counts
 
     def has_work(self, now: datetime = LATER, before: date | None = None) -> bool:
         return has_work(self.database, self.context(now, before), now)

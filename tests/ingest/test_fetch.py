@@ -259,13 +259,13 @@ def test_two_sites_share_what_both_need(new_ingest: New, small_archive: Path) ->
     _, season = second_site(ingest)
     assert ingest.run()["fetched"] == 4
     context = load_context(ingest.database, season.id, today=LATER.date())
-    counts = run_all(ingest.database, context, owner="beta", clock=clock)
+    counts = run_all(ingest.database, context, owner="beta", clock=clock).counts
     assert (counts["new"], counts["queued"], counts["fetched"], counts["registered"]) == (0, 0, 0, 0)
     assert counts["shared"] == 4
     with ingest.database.begin() as connection:
         tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
         assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
-    assert set(run_all(ingest.database, context, owner="beta", clock=clock).values()) == {0}
+    assert set(run_all(ingest.database, context, owner="beta", clock=clock).counts.values()) == {0}
 
 
 def test_two_sites_at_once_fetch_each_product_once(new_ingest: New, small_archive: Path) -> None:
@@ -273,13 +273,13 @@ def test_two_sites_at_once_fetch_each_product_once(new_ingest: New, small_archiv
     _, season = second_site(ingest)
     contexts = [load_context(ingest.database, number, today=LATER.date()) for number in (ingest.season.id, season.id)]
     with ThreadPoolExecutor(2) as pool:
-        counts = list(
+        outcomes = list(
             pool.map(lambda context: run_all(ingest.database, context, owner=context.site.name, clock=clock), contexts)
         )
     # what one registered while the other was past that step is shared by the next run
     for context in contexts:
         run_all(ingest.database, context, owner="again", clock=clock)
-    assert sum(one["fetched"] for one in counts) == 4
+    assert sum(outcome.counts["fetched"] for outcome in outcomes) == 4
     with ingest.database.begin() as connection:
         tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
         assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
@@ -326,7 +326,7 @@ def test_a_run_for_some_satellites_leaves_the_others(new_ingest: New, small_arch
         connection.exec_driver_sql('UPDATE s4c.job SET params = \'{"satellites": ["s2"]}\'')
     context = ingest.context(job_id=job.id)
     assert context.satellites == ("s2",)
-    counts = run_all(ingest.database, context, owner="test", clock=clock)
+    counts = run_all(ingest.database, context, owner="test", clock=clock).counts
     assert (counts["fetched"], counts["windows"]) == (4, 3)
     assert (ingest.acquisition("RADAR").state, ingest.acquisition("RADAR").attempts) == ("queued", 0)
     # what waits for another satellite is no work for a run of these
