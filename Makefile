@@ -38,4 +38,4 @@ env: bootstrap ## print export lines, for a shell that uses s4c and airflow by h
 
 clean: bootstrap ## stop, and delete the local databases, logs, keys and caches
 	@$(PYTHON) -m deploy.local_stack clean
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@rm -rf .local/demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

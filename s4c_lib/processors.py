@@ -1,6 +1,6 @@
 """The processors that make a season's products: what each reads, and where its code is.
 
-An L4 package announces itself here by its entry point, a function of (database, job id, progress) that writes
+An L4 package announces itself here by its entry point, a function of (database, job id) that writes
 and registers the product. It is imported only when a run reaches it.
 """
 

@@ -6,6 +6,7 @@ the same rules.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -92,6 +93,7 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
     with database.begin() as connection:
         site = get_site(connection, request.site)
         season = get_season(connection, site, request.season)
+        _check_options(request)
         settings = _checked_settings(request)
         snapshot = resolve_snapshot(connection, today=now.date(), site=site, season=season, job_values=settings)
         interval_start, as_of = _interval(request, season, now)
@@ -137,6 +139,22 @@ def _checked_settings(request: RunRequest) -> dict[str, Any]:
             )
         checked[parameter.key] = REGISTRY.check(parameter.key, value, "job")
     return checked
+
+
+# What a run may be asked besides its settings; anything else is a slip of the pen.
+OPTIONS = {"ingest": ("satellites", "requery")}
+PRODUCT_OPTIONS = ("as_of", "interval_start")
+
+
+def _check_options(request: RunRequest) -> None:
+    known = OPTIONS.get(request.processor, PRODUCT_OPTIONS)
+    for name in request.options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise InputError(
+                f"A run of {request.processor} has no option {name!r}.",
+                hint=f"did you mean {near[0]!r}?" if near else f"options are {', '.join(known)} and settings",
+            )
 
 
 def _interval(request: RunRequest, season: Season, now: datetime) -> tuple[date, date]:

@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
     """The server of S4C_TEST_DATABASE_URL or S4C_DATABASE_URL, else a private one that ends with the session."""
     given = os.environ.get("S4C_TEST_DATABASE_URL") or os.environ.get("S4C_DATABASE_URL")
+    if given == os.environ.get("S4C_LOCAL_DATABASE_URL"):
+        given = None  # a shell with the lines of `make env`: a stack in use is no place for tests
     if given:
         yield DatabaseServer(make_url(given).set(drivername="postgresql").render_as_string(hide_password=False))
         return

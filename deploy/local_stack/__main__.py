@@ -37,7 +37,11 @@ def up(options: StackOptions) -> int:
         what = f"started {', '.join(stack.started)}" if stack.started else "already running"
         say(f"{what}: {airflow.url}, user {USERNAME}, password in {airflow.place.passwords_file}")
         return 0
-    print(f"Airflow   {airflow.url}\nuser      {USERNAME}\npassword  {airflow.password}")
+    # Printed once, when it is new; afterwards the file tells it.
+    shown = airflow.place.passwords_file.with_suffix(".shown")
+    password = f"in {airflow.place.passwords_file}" if shown.exists() else airflow.password
+    print(f"Airflow   {airflow.url}\nuser      {USERNAME}\npassword  {password}")
+    shown.touch(mode=0o600)
     print(f"logs      {options.base_dir / 'logs'}")
     print('shell     eval "$(make -s env)"    then use s4c and airflow')
     print("stop      make down", flush=True)

@@ -120,7 +120,7 @@ def _install(prefix: list[str], environ: Mapping[str, str], switch: Path, say: C
     if version is None:
         raise PostgresMissingError(
             f"the package lists of this system have no PostgreSQL {OLDEST} or newer with PostGIS",
-            hint="add PostgreSQL's own apt repository (apt.postgresql.org) or set S4C_DATABASE_URL",
+            hint="add the apt repository of the PostgreSQL project, or set S4C_DATABASE_URL",
         )
     packages = [f"postgresql-{version}", f"postgresql-{version}-postgis-3"]
     say(f"installing {' and '.join(packages)}")

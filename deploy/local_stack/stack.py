@@ -26,6 +26,8 @@ from deploy.local_stack.processes import Service, ServiceSpec
 DEFAULT_AIRFLOW_PORT = 8080
 DEFAULT_POSTGRES_PORT = 15432
 Say = Callable[[str], None]
+# Says which S4C_DATABASE_URL is the private server's own, and not one that the user gave.
+OWN_DATABASE = "S4C_LOCAL_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def start_stack(options: StackOptions, *, say: Say) -> Stack:
             "S4C_DATABASE_URL": domain_url,
             "S4C_MANIFEST_PATH": str(options.base_dir.resolve() / "dag_manifest.json"),
             "AIRFLOW_CONN_S4C_DB": domain_url,
+            OWN_DATABASE: domain_url,
         }
         port = _airflow_port(options, found, known, say)
         airflow = define_airflow(
@@ -230,6 +233,8 @@ def _start_database(
     options: StackOptions, found: Mapping[str, Service], known: Mapping[str, Any], say: Say
 ) -> tuple[postgres.PostgresServer | None, DatabaseServer]:
     given = options.environ.get("S4C_DATABASE_URL")
+    if given and given == options.environ.get(OWN_DATABASE):
+        given = None  # a shell with the lines of `make env`: the address is of this stack's own server
     if given:
         server = GivenServer(given, options.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"))
         server.check()

@@ -57,6 +57,19 @@ class DomainOperator(BaseOperator):
             raise AirflowFailException(f"Job {number} is {job.state}, not running; clear the task {OPEN_TASK!r} too.")
         return number
 
+    @contextmanager
+    def explained(self, database: Database, job_id: int) -> Iterator[None]:
+        """Put the reason of an error that no retry will mend on the job's record, not only in Airflow's log."""
+        from s4c_lib.errors import Sen4capError
+        from s4c_lib.runs import fail_run
+
+        try:
+            yield
+        except Sen4capError as error:
+            if not error.retryable:
+                fail_run(database, job_id, error.one_line, error.code)
+            raise
+
 
 @contextmanager
 def retried_by_class() -> Iterator[None]:

@@ -164,5 +164,6 @@ class ComputeOperator(DomainOperator):
         """Compute, register, and return counts."""
         from s4c_lib.processors import load
 
-        with retried_by_class():
-            return dict(load(self.processor)(self.database(), self.running_job(context)))
+        database, job_id = self.database(), self.running_job(context)
+        with retried_by_class(), self.explained(database, job_id):
+            return dict(load(self.processor)(database, job_id))

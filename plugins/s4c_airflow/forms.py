@@ -14,6 +14,8 @@ from airflow.sdk import Param
 from s4c_lib.parameters import REGISTRY, Scope
 
 MOST_FIELDS = 6
+EXAMPLE = '{"profile": "reference"}'
+EXAMPLES = {"ingest": '{"downloader.max_retries": 3}'}
 
 
 @lru_cache(maxsize=8)
@@ -27,7 +29,7 @@ def _settings_schema(processor: str) -> dict[str, Any]:
         "type": "object",
         "title": "Further settings",
         "description_md": (
-            'Values of this run alone, by key, for example `{"profile": "reference"}`. '
+            f"Values of this run alone, by key, for example `{EXAMPLES.get(processor, EXAMPLE)}`. "
             "Keys, bounds and meanings: `docs/parameters.md`, or `s4c config list`."
         ),
         "properties": properties,

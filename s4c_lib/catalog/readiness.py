@@ -225,6 +225,9 @@ def _acquired(
     )
     rows = list(connection.execute(statement, _values(season, processor, [satellite], first, as_of)).scalars())
     words = f"{satellite}: {len(rows)} acquisitions not ready" if rows else f"{satellite}: every acquisition is ready"
+    if failed := sum(label.endswith("(failed)") for label in rows):
+        # a past season has no scheduled ingest that would try them again
+        words += f" ({failed} failed; 's4c ingest {season.site} {season.short_name}' tries again what is due)"
     return RuleResult(f"R2 {satellite}", not rows, words, len(rows), tuple(rows[:MOST_NAMED]))
 
 
@@ -248,7 +251,7 @@ def _failures(
     limit = float(snapshot["readiness.max_failed_pct"])
     words = f"{row.failed} of {row.total} acquisitions failed for good ({share:.1f} %, limit {limit:g} %)"
     if share > limit:
-        words += "; retry them or waive them"
+        words += "; 's4c acquisitions retry ID' tries one again"
     return RuleResult("R6", share <= limit, words, int(row.failed))
 
 

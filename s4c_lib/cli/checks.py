@@ -252,12 +252,12 @@ def _products(session: Session) -> Iterator[Check]:
                 f"this release does not compute it ({PROCESSORS[name].makes}); its runs end skipped or failed",
                 "see CHANGELOG.md; 's4c season processors SITE SEASON --off' stops them",
             )
-    if snapshot["s1.enabled"] and snapshot["processor.l2s1.executor"] == "none":
+    if snapshot["s1.enabled"]:
         yield Check(
             "Sentinel-1",
             Verdict.LIMITED,
             "no program makes backscatter and coherence here: SLC and GRD are left out (no_executor)",
-            "put ready-made level 2 into a source, or set processor.l2s1.executor",
+            "put ready-made level 2 into a source; this release has no such program",
         )
     implementation = str(snapshot["processor.l2a.s2.implementation"])
     if implementation in {"maja", "sen2cor"}:

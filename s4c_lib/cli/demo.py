@@ -129,8 +129,7 @@ def make_archive_once(place: Path) -> None:
 
 
 def set_up(session: Session, place: Path) -> None:
-    """Make whatever of site, folders, source and season is not there yet."""
-    from s4c_lib.catalog.config_values import stored_values
+    """Make whatever of site, source and season is not there yet; the archive is used in place."""
     from s4c_lib.catalog.data_sources import list_sources
     from s4c_lib.catalog.seasons import list_seasons
     from s4c_lib.catalog.sites import get_site, short_names
@@ -140,16 +139,12 @@ def set_up(session: Session, place: Path) -> None:
         site = get_site(connection, SITE) if known else None
         seasons = [] if site is None else [item.short_name for item in list_seasons(connection, site.id)]
         sources = {item.name for item in list_sources(connection)}
-        values = stored_values(connection)
     if site is None:
         must("site", "add", "Demo", str(place / "extent.geojson"))
-    for satellite in SATELLITES:
-        if (key := f"downloader.{satellite}.write-dir") not in values:
-            must("config", "set", key, str(place / "downloads" / satellite))
     if SOURCE not in sources:
         wanted = [part for satellite in SATELLITES for part in ("--satellite", satellite)]
         root = str(place / "archive")
-        must("source", "add", SOURCE, *wanted, "--root", root, "--mode", "symlink", "--site", SITE)
+        must("source", "add", SOURCE, *wanted, "--root", root, "--mode", "check", "--site", SITE)
     if SEASON not in seasons:
         must("season", "add", SITE, SEASON, START.isoformat(), END.isoformat())
     if site is None or not site.enabled:

@@ -14,6 +14,8 @@ from s4c_lib.sources.product_names import parse_product_name
 
 # Implementations of L2A that need no program: the product is used as it comes.
 READY_MADE_L2A = {"esa": ProductKind.S2_L2A, "muscate": ProductKind.MUSCATE_L2A}
+# Programs this release can run on SLC and GRD: none yet, whatever processor.l2s1.executor says.
+S1_EXECUTORS: frozenset[str] = frozenset()
 L1C_EXECUTORS = frozenset({"maja", "sen2cor"})
 
 READY_MADE = frozenset(
@@ -52,11 +54,12 @@ class SelectionRules:
     @classmethod
     def of(cls, snapshot: Snapshot, tiles: frozenset[str], l2a_executors: frozenset[str]) -> SelectionRules:
         """Read the rules from the parameters of a site and season."""
+        executor = str(snapshot["processor.l2s1.executor"])
         return cls(
             tiles=tiles,
             l2a_implementation=str(snapshot["processor.l2a.s2.implementation"]),
             l2a_executors=l2a_executors,
-            s1_executor=str(snapshot["processor.l2s1.executor"]),
+            s1_executor=executor if executor in S1_EXECUTORS else "none",
             coherence=bool(snapshot["processor.l2s1.compute.coherence"]),
             orbits={
                 "s1": frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
