@@ -77,7 +77,7 @@ class OpenRunOperator(DomainOperator):
         options = {key: value for key, value in context["params"].items() if value not in (None, "", [])}
         settings = options.pop("settings", {})
         # form fields that are parameters of the registry carry their key as name
-        settings |= {key: options.pop(key) for key in [name for name in options if "." in name]}
+        settings = {**settings, **{key: options.pop(key) for key in [name for name in options if "." in name]}}
         return RunRequest(
             site=self.site,
             season=self.season,

@@ -1,7 +1,8 @@
 """Deleting a site: what would go, then everything that belongs to it, in one transaction.
 
 Acquisitions and shared products go only when no other site uses them. Files are the caller's: it removes
-them after the rows, inside the storage folders only and never through links.
+them before it commits the rows, so that an interrupted deletion can be repeated, inside the storage folders
+only and never through links.
 """
 
 from __future__ import annotations
