@@ -1,0 +1,1 @@
+"""Weather, field work and canopies, day by day."""

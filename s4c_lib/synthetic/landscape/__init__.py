@@ -1,0 +1,1 @@
+"""Fields, holdings and what they declare."""

@@ -1,0 +1,1 @@
+"""Reflectance, sky and Sentinel-2 images."""

@@ -1,0 +1,1 @@
+"""Backscatter, coherence and Sentinel-1 images."""
