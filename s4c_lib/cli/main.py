@@ -26,6 +26,7 @@ from s4c_lib.cli import (
     site,
     source,
     status,
+    synthetic,
 )
 from s4c_lib.cli.options import examples
 from s4c_lib.cli.session import Session
@@ -179,6 +180,7 @@ for _name, _noun in (
     ("config", config.app),
     ("dags", dags.app),
     ("db", db.app),
+    ("synthetic", synthetic.app),
 ):
     app.add_typer(_noun, name=_name)
 season_runs.register(season.app)

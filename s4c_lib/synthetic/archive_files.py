@@ -41,13 +41,21 @@ def write_tar(path: Path, files: Mapping[str, bytes]) -> None:
             archive.addfile(info, io.BytesIO(files[name]))
 
 
-def safe_manifest(files: Mapping[str, bytes], *, namespaces: str, metadata: str, package: str) -> bytes:
-    """``manifest.safe`` of a product: its metadata section, and every file with size and MD5."""
+def safe_manifest(
+    files: Mapping[str, bytes], *, namespaces: str, metadata: str, package: str, checksum: str = "MD5"
+) -> bytes:
+    """``manifest.safe`` of a product: its metadata section, and every file with size and checksum.
+
+    Parameters
+    ----------
+    checksum : ``MD5``, or ``SHA3-256`` as Sentinel-2 has had it since 2021.
+    """
+    digest = _CHECKSUMS[checksum]
     objects = "".join(
         f'    <dataObject ID="object{number}">\n'
         f'      <byteStream mimeType="{_MIME.get(Path(name).suffix, "octet")}" size="{len(files[name])}">\n'
         f'        <fileLocation locatorType="URL" href="./{name}"/>\n'
-        f'        <checksum checksumName="MD5">{_md5(files[name])}</checksum>\n'
+        f'        <checksum checksumName="{checksum}">{digest(files[name])}</checksum>\n'
         "      </byteStream>\n"
         "    </dataObject>\n"
         for number, name in enumerate(sorted(files), start=1)
@@ -75,3 +83,10 @@ def metadata_object(identifier: str, content: str) -> str:
 
 def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _sha3(content: bytes) -> str:
+    return hashlib.sha3_256(content).hexdigest()
+
+
+_CHECKSUMS = {"MD5": _md5, "SHA3-256": _sha3}

@@ -8,54 +8,35 @@ import numpy as np
 from pyproj import Transformer
 
 from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
+from s4c_lib.geography.sentinel2_tiles import tile as tile_of
 from s4c_lib.synthetic.archive_files import Files
-from s4c_lib.synthetic.archive_rasters import PIXELS, placed_raster, smooth_field, tile_raster
-from s4c_lib.synthetic.archive_sentinel2 import BANDS, Datatake, TileImages
+from s4c_lib.synthetic.archive_rasters import PIXELS, placed_raster, smooth_field
+from s4c_lib.synthetic.archive_sentinel2 import Datatake, TileImages
+from s4c_lib.synthetic.products import muscate
+from s4c_lib.synthetic.products.muscate_metadata import GROUP_METRES
+from s4c_lib.synthetic.products.raster_files import geotiff
 
-_MUSCATE_RESOLUTION = {"B2": 10, "B3": 10, "B4": 10, "B8": 10} | dict.fromkeys(
-    ("B5", "B6", "B7", "B8A", "B11", "B12"), 20
-)
 _LANDSAT_PIXELS = 62
 
 
 def muscate_name(take: Datatake, tile: str) -> str:
     """Folder name of a MUSCATE product."""
-    return f"SENTINEL2{take.platform[-1]}_{take.start:%Y%m%d-%H%M%S}-024_L2A_T{tile}_C_V3-1"
+    return muscate.muscate_name(take.flight, tile_of(tile))
 
 
 def muscate_files(take: Datatake, images: TileImages, state: int) -> Files:
     """Files of a MUSCATE product with flat reflectances (FRE) and masks."""
-    tile = images.tile
-    name = muscate_name(take, tile.tile_id.removeprefix("T"))
-    files: Files = {}
-    physical = {row[1]: band for band, row in BANDS.items()}
-    for band, metres in _MUSCATE_RESOLUTION.items():
-        numbers = np.round(images.reflectance(physical[band], metres) * 10000).astype(np.int16)
-        files[f"{name}_FRE_{band}.tif"] = tile_raster(tile, numbers, driver="GTiff", nodata=-10000)
-    for group, metres in (("R1", 10), ("R2", 20)):
+    grids = {group: images.grids[metres] for group, metres in GROUP_METRES.items()}
+    reflectances, masks = {}, {}
+    for group, metres in GROUP_METRES.items():
+        for band in muscate.GROUPS[group]:
+            numbers = muscate.reflectance_numbers(images.reflectance(band, metres))
+            reflectances["FRE", band] = geotiff(numbers, grids[group], nodata=muscate.NO_DATA)
         cloud = np.kron(images.cloud_mask(state), np.ones((PIXELS[metres] // PIXELS[20],) * 2)).astype(np.uint8)
         for mask, values in (("CLM", cloud * 2), ("MG2", cloud * 2), ("EDG", cloud * 0), ("SAT", cloud * 0)):
-            files[f"MASKS/{name}_{mask}_{group}.tif"] = tile_raster(tile, values, driver="GTiff")
-    listed = "".join(f"<IMAGE_FILE>{file}</IMAGE_FILE>" for file in sorted(files))
-    files[f"{name}_MTD_ALL.xml"] = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<Muscate_Metadata_Document>\n'
-        f"<Dataset_Identification><GEOGRAPHICAL_ZONE>{tile.tile_id}</GEOGRAPHICAL_ZONE></Dataset_Identification>\n"
-        f"<Product_Characteristics><PRODUCT_ID>{name}</PRODUCT_ID>"
-        f"<ACQUISITION_DATE>{take.start:%Y-%m-%dT%H:%M:%S}.024Z</ACQUISITION_DATE>"
-        f"<PRODUCTION_DATE>{take.generated:%Y-%m-%dT%H:%M:%S}.000Z</PRODUCTION_DATE>"
-        f"<PLATFORM>SENTINEL2{take.platform[-1]}</PLATFORM>"
-        f"<ORBIT_NUMBER>{take.relative_orbit}</ORBIT_NUMBER></Product_Characteristics>\n"
-        f"<Product_Organisation>{listed}</Product_Organisation>\n"
-        "<Geoposition_Informations><Coordinate_Reference_System><Horizontal_Coordinate_System>"
-        f"<HORIZONTAL_CS_CODE>{tile.epsg}</HORIZONTAL_CS_CODE></Horizontal_Coordinate_System>"
-        "</Coordinate_Reference_System></Geoposition_Informations>\n"
-        "<Radiometric_Informations><REFLECTANCE_QUANTIFICATION_VALUE>10000</REFLECTANCE_QUANTIFICATION_VALUE>"
-        '<Special_Values_List><SPECIAL_VALUE name="nodata">-10000</SPECIAL_VALUE></Special_Values_List>'
-        "</Radiometric_Informations>\n"
-        f'<Quality_Informations><QUALITY_INDEX name="CloudPercent">{images.class_pct(state, 8, 9, 10):.0f}'
-        "</QUALITY_INDEX></Quality_Informations>\n</Muscate_Metadata_Document>\n"
-    ).encode()
-    return files
+            masks[mask, group] = geotiff(values, grids[group])
+    encoded = muscate.MuscateImages(grids, reflectances, masks, {}, images.class_pct(state, 8, 9, 10), 0.0)
+    return muscate.named_files(take.flight, images.tile, encoded, view_grids=False)[1]
 
 
 def landsat_name(day: date, path_row: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
+from s4c_lib.synthetic.products.raster_files import geotiff, jpeg2000
 
 # Pixels along a tile in the place of 10980 (10 m) and 5490 (20 m): 900 m and 1800 m, so that a season stays small.
 PIXELS = {10: 122, 20: 61, 60: 61}
@@ -22,6 +24,11 @@ def smooth_field(rng: np.random.Generator, pixels: int) -> npt.NDArray[np.float6
     y, x = np.mgrid[0:pixels, 0:pixels] / pixels
     total = sum(np.sin(wave[0] * x + wave[1] * y + phase) for wave, phase in zip(waves, phases, strict=True))
     return np.asarray((total + 4) / 8, dtype=np.float64)
+
+
+def coarse_grid(tile: Sentinel2Tile, pixels: int) -> PixelGrid:
+    """Grid that spans a tile with so many pixels a side."""
+    return PixelGrid(tile.epsg, tile.ulx, tile.uly, TILE_M / pixels, pixels, pixels)
 
 
 def tile_raster(tile: Sentinel2Tile, array: Array, *, driver: str, nodata: float | None = None) -> bytes:
@@ -47,28 +54,8 @@ def placed_raster(
     tags: dict[str, str] | None = None,
 ) -> bytes:
     """Bytes of a north-up raster with its upper-left corner at ``corner`` (metres)."""
-    from rasterio import Affine
-    from rasterio.io import MemoryFile
-
-    jpeg2000 = driver == "JP2OpenJPEG"
-    options = {"QUALITY": "100", "REVERSIBLE": "YES"} if jpeg2000 else {"compress": "deflate"}
-    # By its extension GDAL decides whether the georeference goes into the JP2 or into a file beside it.
-    with MemoryFile(ext=".jp2" if jpeg2000 else ".tif") as memory:
-        with memory.open(
-            driver=driver,
-            height=array.shape[0],
-            width=array.shape[1],
-            count=1,
-            dtype=array.dtype.name,
-            crs=f"EPSG:{epsg}",
-            transform=Affine(pixel, 0, corner[0], 0, -pixel, corner[1]),
-            nodata=nodata,
-            **options,
-        ) as raster:
-            raster.write(array, 1)
-            if tags:
-                raster.update_tags(**tags)
-        return bytes(memory.read())
+    grid = PixelGrid(epsg, corner[0], corner[1], pixel, *array.shape)
+    return jpeg2000(array, grid) if driver == "JP2OpenJPEG" else geotiff(array, grid, nodata=nodata, tags=tags)
 
 
 def radar_raster(array: Array, corners: Sequence[tuple[float, float]]) -> bytes:

@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
 from s4c_lib.synthetic.archive_files import Files, metadata_object, safe_manifest
-from s4c_lib.synthetic.archive_rasters import PIXELS, placed_raster, radar_raster, smooth_field
+from s4c_lib.synthetic.archive_rasters import PIXELS, radar_raster, smooth_field
+from s4c_lib.synthetic.radar import level2
 
 RELATIVE_ORBIT = 117
 _POLARISATIONS = ("VV", "VH")
@@ -110,24 +112,21 @@ def scene_files(flight: Pass, kind: str, images: SceneImages) -> Files:
 
 def level2_name(flight: Pass, previous: Pass | None, polarisation: str, tile: str) -> str:
     """V2 name with ``.tif``: backscatter, or coherence when there is a previous pass."""
-    times = f"BCK_{flight.start:{_TIME}}"
-    if previous is not None:
-        times = f"COH_{flight.start:{_TIME}}_{previous.start:{_TIME}}"
-    return f"{flight.platform}_L2_{times}_{polarisation}_{RELATIVE_ORBIT:03d}_{tile}.tif"
+    times = tuple(f"{item.start:{_TIME}}" for item in (flight, previous) if item is not None)
+    return level2.level2_name(flight.platform, times, polarisation, RELATIVE_ORBIT, tile)
 
 
 def level2_raster(tile: Sentinel2Tile, rng: np.random.Generator, *, coherence: bool) -> bytes:
-    """Float32 raster on a tile: sigma nought (linear) or coherence, 0 = no data."""
+    """Float32 raster on a tile: sigma nought (linear) or coherence, 0 = no data.
+
+    One raster serves all passes, so it has no tag of a date, an orbit or a polarisation.
+    """
     field = smooth_field(rng, PIXELS[20])
     values = 0.2 + 0.6 * field if coherence else 0.02 + 0.2 * field
-    return placed_raster(
-        values.astype(np.float32),
-        driver="GTiff",
-        epsg=tile.epsg,
-        corner=(tile.ulx, tile.uly),
-        pixel=TILE_M / PIXELS[20],
-        nodata=0,
-        tags={"QUANTITY": "coherence" if coherence else "sigma0"},
+    return level2.geotiff(
+        level2.significant(values.astype(np.float32)),
+        PixelGrid(tile.epsg, tile.ulx, tile.uly, TILE_M / PIXELS[20], PIXELS[20], PIXELS[20]),
+        {"QUANTITY": "coherence" if coherence else "sigma0"},
     )
 
 

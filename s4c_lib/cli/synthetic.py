@@ -1,0 +1,111 @@
+"""``s4c synthetic``: seasons that were never observed, with their truth."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from s4c_lib.cli.options import AsJson, day, examples, noun
+from s4c_lib.cli.output import print_record, progress, size
+from s4c_lib.synthetic import defaults
+
+app = noun("Seasons that were never observed: real formats, known truth. See docs/synthetic.md.")
+
+Folder = Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder; it appears when complete.")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed and options, same bytes.")]
+Start = Annotated[date, typer.Option("--start", parser=day, metavar="DATE", help="First day.")]
+End = Annotated[date, typer.Option("--end", parser=day, metavar="DATE", help="Last day, included.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier call made there.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; default: one a core. Their number changes nothing in the result.")
+]
+Cloudiness = Annotated[float, typer.Option(min=0, max=1, help="Share of the ground under cloud, mean of the dates.")]
+Mislabelled = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of declarations that name another crop than grows there.")
+]
+RadarDays = Annotated[
+    int | None, typer.Option(help="Repeat of Sentinel-1, 6 or 12 days; default: by the satellites that flew.")
+]
+
+
+@app.command(
+    epilog=examples(
+        "s4c synthetic make --out season",
+        "s4c synthetic make --out winter --start 2020-10-01 --end 2021-05-31 --parcels 300 --seed 7",
+        "s4c synthetic make --out border --tiles 31UFT,31UGT --size 12000 --parcels 3000",
+    )
+)
+def make(
+    out: Folder,
+    seed: Seed = 1,
+    start: Start = defaults.START,
+    end: End = defaults.END,
+    size_m: Annotated[
+        int, typer.Option("--size", metavar="METRES", help="Side of the window, a multiple of 60.")
+    ] = defaults.SIZE_M,
+    parcels: Annotated[int, typer.Option(help="Count of fields.")] = defaults.PARCELS,
+    tiles: Annotated[
+        str, typer.Option(metavar="TILE[,TILE]", help="Neighbouring Sentinel-2 tiles of one UTM zone.")
+    ] = ",".join(defaults.TILES),
+    cloudiness: Cloudiness = defaults.CLOUDINESS,
+    cloud_missed: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of cloud that the scene classification calls clear.")
+    ] = defaults.CLOUD_MISSED,
+    soil_as_cloud: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of bright bare soil that it calls cloud.")
+    ] = defaults.SOIL_AS_CLOUD,
+    mislabelled: Mislabelled = defaults.MISLABELLED,
+    radar_days: RadarDays = None,
+    parity: Annotated[
+        bool, typer.Option("--parity", help="Also write Sentinel-1 as Sen4CAP 3.x did, into archive_parity/.")
+    ] = False,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a season: Sentinel-2 and Sentinel-1 products, declarations, tables and the truth.
+
+    The products lie in archive/ as a data source reads them; README.md in the folder explains every file.
+    """
+    from s4c_lib.synthetic.season import make_season
+    from s4c_lib.synthetic.world import SeasonOptions
+
+    options = SeasonOptions(
+        seed=seed,
+        start=start,
+        end=end,
+        size_m=size_m,
+        parcels=parcels,
+        tiles=tuple(name.strip().upper().removeprefix("T") for name in tiles.split(",") if name.strip()),
+        cloudiness=cloudiness,
+        cloud_missed=cloud_missed,
+        soil_as_cloud=soil_as_cloud,
+        mislabelled=mislabelled,
+        radar_days=radar_days,
+        parity=parity,
+    )
+    began = time.monotonic()
+    with progress("passes") as step:
+        made = make_season(out, options, workers=workers or _cores(), overwrite=overwrite, progress=step)
+    print_record(
+        {
+            "folder": str(made.root),
+            "parcels": made.parcels,
+            "sentinel2_passes": made.optical_passes,
+            "sentinel1_passes": made.radar_passes,
+            "products": made.products,
+            "size": made.total_bytes if as_json else size(made.total_bytes),
+            "cloud_share": round(made.cloud_share, 3),
+            "seconds": round(time.monotonic() - began),
+        },
+        as_json=as_json,
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

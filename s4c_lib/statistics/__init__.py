@@ -1,0 +1,1 @@
+"""Statistics per parcel: what the rasters say about each declared parcel."""

@@ -1,0 +1,1 @@
+"""Writers of real product formats: scenes in, files of a product out."""
