@@ -12,6 +12,7 @@ import typer
 
 from s4c_lib.cli.options import AsJson, day, examples, noun
 from s4c_lib.cli.output import print_record, progress, size
+from s4c_lib.errors import InputError
 from s4c_lib.synthetic import defaults
 
 app = noun("Seasons that were never observed: real formats, known truth. See docs/synthetic.md.")
@@ -104,6 +105,33 @@ def make(
             "seconds": round(time.monotonic() - began),
         },
         as_json=as_json,
+    )
+
+
+@app.command(
+    epilog=examples(
+        "s4c synthetic declarations --out country.gpkg --parcels 500000",
+        "s4c synthetic declarations --out delivery.zip --parcels 6000 --faults",
+    )
+)
+def declarations(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="GeoPackage (.gpkg) or zipped Shapefile (.zip).")],
+    parcels: Annotated[int, typer.Option(min=1, help="Count of fields.")] = 6000,
+    seed: Seed = 1,
+    epsg: Annotated[int, typer.Option(help="UTM zone of the country.")] = 32631,
+    west: Annotated[float, typer.Option(help="Western border, metres.")] = 610_000,
+    north: Annotated[float, typer.Option(help="Northern border, metres.")] = 5_790_000,
+    faults: Annotated[bool, typer.Option("--faults", help="Deliver faulty rows beside the true ones.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a declaration file of any size, without images: for tests of imports (500 000 parcels take a minute)."""
+    from s4c_lib.synthetic.landscape.declarations import grid_for, write_parcels_only
+
+    if out.exists():
+        raise InputError(f"{out} exists", hint="give a new name")
+    made = write_parcels_only(grid_for(parcels, west, north, epsg), parcels, out, seed, faults=faults)
+    print_record(
+        {"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json
     )
 
 
