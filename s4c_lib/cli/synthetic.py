@@ -130,9 +130,7 @@ def declarations(
     if out.exists():
         raise InputError(f"{out} exists", hint="give a new name")
     made = write_parcels_only(grid_for(parcels, west, north, epsg), parcels, out, seed, faults=faults)
-    print_record(
-        {"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json
-    )
+    print_record({"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json)
 
 
 def _cores() -> int:

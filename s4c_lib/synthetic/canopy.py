@@ -19,7 +19,7 @@ class Weather:
     Parameters
     ----------
     temperature : (day,), daily mean, degrees C.
-    rain : (day,), mm; ``rain_hours_ago`` counts from the last hour of rain over 1 mm to 18:00 of the day.
+    rain : (day,), mm.
     soil_moisture : (day,), surface (0-5 cm), m3/m3.
     overcast : (day,), latent cloudiness, standard normal and correlated from day to day and with rain.
     frozen : (day,), bool, ground frozen at dawn.

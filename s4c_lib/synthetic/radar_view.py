@@ -52,7 +52,8 @@ def radar_view(world: World, archive: Path, number: int) -> View:
         "view_zenith": [flight.incidence],
         "previous_time": [None if previous is None else previous.start],
         "cloud_share": [None],
-        "classified_cloud_share": [None],
+        "hidden_share": [None],
+        "classified_hidden_share": [None],
     }
     label = f"{flight.platform} {flight.start:%Y-%m-%d} {flight.direction}"
     return View((1, number), label, products, pa.table(row, schema=PASS_SCHEMA), None)

@@ -59,8 +59,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "sun_zenith": "degrees at the centre of the window",
         "view_zenith": "degrees; for radar the incidence angle",
         "previous_time": "the pass it has coherence with",
-        "cloud_share": "share of the window under cloud or its shadow, in truth",
-        "classified_cloud_share": "the same by the scene classification, errors included",
+        "cloud_share": "share of the window under cloud, in truth",
+        "hidden_share": "share of the window under cloud or in its shadow, in truth",
+        "classified_hidden_share": "the same by the scene classification, errors included",
     },
     "clear.parquet": {
         "parcel_id": "as above",

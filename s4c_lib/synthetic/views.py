@@ -17,7 +17,8 @@ PASS_SCHEMA = pa.schema(
         pa.field("view_zenith", pa.float32(), nullable=False),
         pa.field("previous_time", pa.timestamp("s", tz="UTC")),
         pa.field("cloud_share", pa.float32()),
-        pa.field("classified_cloud_share", pa.float32()),
+        pa.field("hidden_share", pa.float32()),
+        pa.field("classified_hidden_share", pa.float32()),
     ]
 )
 CLEAR_SCHEMA = pa.schema(

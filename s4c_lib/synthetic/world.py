@@ -16,6 +16,8 @@ from s4c_lib.synthetic.growth.canopies import cover_canopy, grow
 from s4c_lib.synthetic.growth.weather import make_weather, season_year
 from s4c_lib.synthetic.landscape.country import make_landscape
 from s4c_lib.synthetic.landscape.model import Landscape
+from s4c_lib.synthetic.optical.scene_classes import ClassificationErrors, PassSky, plan_sky
+from s4c_lib.synthetic.optical.texture import Texture, make_texture
 from s4c_lib.synthetic.orbits import optical_passes, radar_passes
 from s4c_lib.synthetic.passes import OpticalPass, RadarPass
 from s4c_lib.synthetic.pixel_fractions import PixelFractions, pixel_fractions
@@ -64,6 +66,11 @@ class SeasonOptions:
                 raise InputError(f"{name} is a share, not {value}", hint="give 0 to 1")
 
     @property
+    def errors(self) -> ClassificationErrors:
+        """Errors of the scene classification."""
+        return ClassificationErrors(cloud_missed=self.cloud_missed, soil_as_cloud=self.soil_as_cloud)
+
+    @property
     def year(self) -> int:
         """Calendar year the season belongs to."""
         return season_year(self.start, self.end)
@@ -78,6 +85,8 @@ class World:
     canopy, covers : state of the parcels of ``landscape``, and of the ground between them (rows in order of `Cover`).
     events : `canopy.EVENTS_SCHEMA`.
     fine, coarse : shares of objects in pixels of 10 m and 20 m; objects are parcels in their order, then covers.
+    texture : what differs within fields.
+    sky : of each optical pass.
     """
 
     options: SeasonOptions
@@ -89,7 +98,9 @@ class World:
     events: pa.Table
     fine: PixelFractions
     coarse: PixelFractions
+    texture: Texture
     optical: tuple[OpticalPass, ...]
+    sky: tuple[PassSky, ...]
     radar: tuple[RadarPass, ...]
 
 
@@ -114,7 +125,8 @@ def make_world(options: SeasonOptions) -> World:
     objects = [*(parcels + kinds.index(kind) for kind, _ in landscape.covers), *range(parcels)]
     margin = parcels + kinds.index(Cover.MARGIN)
     numbers = np.array(objects, dtype=np.int32)
-    coarse_grid = window.grid.resized(20)
+    fine = pixel_fractions(window.grid, shapes, numbers, margin, fine=4)
+    angles = np.concatenate([landscape.traits.row_angle, np.zeros(len(kinds), np.float32)])
     return World(
         options,
         window,
@@ -123,9 +135,11 @@ def make_world(options: SeasonOptions) -> World:
         canopy,
         covers,
         events,
-        pixel_fractions(window.grid, shapes, numbers, margin, fine=4),
-        pixel_fractions(coarse_grid, shapes, numbers, margin, fine=8),
+        fine,
+        pixel_fractions(window.grid.resized(20), shapes, numbers, margin, fine=8),
+        make_texture(window.grid, fine.main_object(), angles, options.seed),
         tuple(optical),
+        tuple(plan_sky(weather, optical, options.cloudiness, options.errors)),
         tuple(radar),
     )
 

@@ -1,0 +1,140 @@
+"""A whole season on disk: what an agency uploads, what the satellites deliver, and the truth about both."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from s4c_lib.errors import InputError
+from s4c_lib.synthetic.landscape.declarations import write_declarations
+from s4c_lib.synthetic.optical_view import optical_view
+from s4c_lib.synthetic.radar_view import radar_view
+from s4c_lib.synthetic.season_truth import write_truth
+from s4c_lib.synthetic.views import View
+from s4c_lib.synthetic.whole_folder import whole_folder
+from s4c_lib.synthetic.world import SeasonOptions, World, make_world
+
+MARK = "season.json"
+Progress = Callable[[int, int, str], None]
+# Measured: an L2A takes 24 bytes a pixel of 10 m, the radar files of a pass 9.
+_OPTICAL_BYTES, _RADAR_BYTES = 30, 12
+_BUNDLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonSummary:
+    """What `make_season` made."""
+
+    root: Path
+    parcels: int
+    optical_passes: int
+    radar_passes: int
+    products: int
+    total_bytes: int
+    cloud_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One pass to look from: ``kind`` is ``optical`` or ``radar``, ``number`` its position."""
+
+    kind: str
+    number: int
+
+
+def make_season(
+    target: Path,
+    options: SeasonOptions,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress = lambda done, total, label: None,
+) -> SeasonSummary:
+    """Make a season in a folder, which appears when everything is in it.
+
+    Parameters
+    ----------
+    target : new or empty.
+    workers : processes; their number changes nothing in the result.
+    overwrite : replace a season that is there.
+    progress : called with (done, total, what was done last).
+
+    Raises
+    ------
+    InputError : options that cannot be, or a target that holds other things.
+    DiskFullError, StorageError : what the disk says; nothing is kept.
+    """
+    if workers < 1:
+        raise InputError(f"{workers} workers make nothing", hint="--workers 2")
+    world = make_world(options)
+    with whole_folder(target, mark=MARK, overwrite=overwrite, needed_bytes=_needed(world)) as folder:
+        write_declarations(world.landscape, folder / "declarations", options.seed, year=options.year)
+        views = sorted(_look(world, folder / "archive", workers, progress), key=lambda view: view.order)
+        passes = pa.concat_tables([view.flight for view in views])
+        clear = pa.concat_tables([view.clear for view in views if view.clear is not None])
+        write_truth(world, folder, passes, clear)
+        products = sum(view.products for view in views)
+        shares = [share for share in passes.column("cloud_share").to_pylist() if share is not None]
+        summary = SeasonSummary(
+            target,
+            len(world.landscape.shapes),
+            len(world.optical),
+            len(world.radar),
+            products,
+            sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+            sum(shares) / len(shares) if shares else float("nan"),
+        )
+        # Last: who finds it finds everything.
+        (folder / MARK).write_text(json.dumps(_described(options, summary), indent=1) + "\n", encoding="utf-8")
+    return summary
+
+
+def _needed(world: World) -> int:
+    pixels = sum(part.rows * part.columns for _, part in world.window.tiles)
+    return pixels * (len(world.optical) * _OPTICAL_BYTES + len(world.radar) * _RADAR_BYTES) + 50_000_000
+
+
+def _look(world: World, archive: Path, workers: int, progress: Progress) -> Iterator[View]:
+    tasks = [
+        *(_Task("optical", number) for number in range(len(world.optical))),
+        *(_Task("radar", number) for number in range(len(world.radar))),
+    ]
+    for done, view in enumerate(_views(world, archive, tasks, workers), start=1):
+        progress(done, len(tasks), view.label)
+        yield view
+
+
+def _views(world: World, archive: Path, tasks: list[_Task], workers: int) -> Iterator[View]:
+    look = partial(_view, world, archive)
+    if workers == 1:
+        yield from map(look, tasks)
+        return
+    # Started anew, not forked: GDAL and numba hold threads and locks.
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        # The world (12 MB by default) travels once with each bundle.
+        yield from pool.map(look, tasks, chunksize=_BUNDLE)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _view(world: World, archive: Path, task: _Task) -> View:
+    look = optical_view if task.kind == "optical" else radar_view
+    return look(world, archive, task.number)
+
+
+def _described(options: SeasonOptions, summary: SeasonSummary) -> dict[str, Any]:
+    plain = {key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(options).items()}
+    made = asdict(summary)
+    # The folder may be moved, and must not differ by where it was made.
+    del made["root"]
+    return {"format": "s4c-synthetic-season/1", "options": plain, "made": made}
