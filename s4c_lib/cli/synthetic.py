@@ -82,7 +82,7 @@ def make(
         end=end,
         size_m=size_m,
         parcels=parcels,
-        tiles=tuple(name.strip().upper().removeprefix("T") for name in tiles.split(",") if name.strip()),
+        tiles=tuple(name.upper().removeprefix("T") for name in _listed(tiles)),
         cloudiness=cloudiness,
         cloud_missed=cloud_missed,
         soil_as_cloud=soil_as_cloud,
@@ -102,6 +102,63 @@ def make(
             "products": made.products,
             "size": made.total_bytes if as_json else size(made.total_bytes),
             "cloud_share": round(made.cloud_share, 3),
+            "seconds": round(time.monotonic() - began),
+        },
+        as_json=as_json,
+    )
+
+
+@app.command(
+    epilog=examples(
+        "s4c synthetic series --out series --parcels 20000",
+        "s4c synthetic series --out grass --parcels 1000000 --variables ndvi,coherence_vh --no-daily-lai",
+    )
+)
+def series(
+    out: Folder,
+    parcels: Annotated[int, typer.Option(help="Count of parcels.")] = 20_000,
+    seed: Seed = 1,
+    start: Start = defaults.START,
+    end: End = defaults.END,
+    variables: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[,NAME]", help="Of the observation table, such as ndvi,vv,vh; default: all."),
+    ] = None,
+    cloudiness: Cloudiness = defaults.CLOUDINESS,
+    mislabelled: Mislabelled = defaults.MISLABELLED,
+    radar_days: RadarDays = None,
+    daily_lai: Annotated[
+        bool, typer.Option("--daily-lai/--no-daily-lai", help="Keep the true leaf area of every day.")
+    ] = True,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make observations per parcel by the same models without rasters, with truth: to measure accuracy and speed."""
+    from s4c_lib.statistics.observation_table import VARIABLES
+    from s4c_lib.synthetic.series import SeriesOptions, make_series
+
+    names = VARIABLES if variables is None else tuple(dict.fromkeys(_listed(variables.lower())))
+    options = SeriesOptions(
+        parcels=parcels,
+        seed=seed,
+        start=start,
+        end=end,
+        variables=names,
+        cloudiness=cloudiness,
+        mislabelled=mislabelled,
+        radar_days=radar_days,
+        daily_lai=daily_lai,
+    )
+    began = time.monotonic()
+    with progress("chunks") as step:
+        made = make_series(out, options, workers=workers or _cores(), overwrite=overwrite, progress=step)
+    print_record(
+        {
+            "folder": str(made.root),
+            "parcels": made.parcels,
+            "observations": made.observations,
+            "size": made.total_bytes if as_json else size(made.total_bytes),
             "seconds": round(time.monotonic() - began),
         },
         as_json=as_json,
@@ -131,6 +188,10 @@ def declarations(
         raise InputError(f"{out} exists", hint="give a new name")
     made = write_parcels_only(grid_for(parcels, west, north, epsg), parcels, out, seed, faults=faults)
     print_record({"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json)
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _cores() -> int:

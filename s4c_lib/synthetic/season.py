@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
@@ -14,9 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from s4c_lib.errors import InputError
 from s4c_lib.synthetic.landscape.declarations import write_declarations
 from s4c_lib.synthetic.optical_view import optical_view
+from s4c_lib.synthetic.processes import map_in_order
 from s4c_lib.synthetic.radar_view import radar_view
 from s4c_lib.synthetic.season_truth import write_truth
 from s4c_lib.synthetic.views import View
@@ -73,8 +71,6 @@ def make_season(
     InputError : options that cannot be, or a target that holds other things.
     DiskFullError, StorageError : what the disk says; nothing is kept.
     """
-    if workers < 1:
-        raise InputError(f"{workers} workers make nothing", hint="--workers 2")
     world = make_world(options)
     with whole_folder(target, mark=MARK, overwrite=overwrite, needed_bytes=_needed(world)) as folder:
         write_declarations(world.landscape, folder / "declarations", options.seed, year=options.year)
@@ -108,23 +104,11 @@ def _look(world: World, archive: Path, workers: int, progress: Progress) -> Iter
         *(_Task("optical", number) for number in range(len(world.optical))),
         *(_Task("radar", number) for number in range(len(world.radar))),
     ]
-    for done, view in enumerate(_views(world, archive, tasks, workers), start=1):
+    # The world (12 MB by default) travels once with each bundle.
+    views = map_in_order(partial(_view, world, archive), tasks, workers, bundle=_BUNDLE)
+    for done, view in enumerate(views, start=1):
         progress(done, len(tasks), view.label)
         yield view
-
-
-def _views(world: World, archive: Path, tasks: list[_Task], workers: int) -> Iterator[View]:
-    look = partial(_view, world, archive)
-    if workers == 1:
-        yield from map(look, tasks)
-        return
-    # Started anew, not forked: GDAL and numba hold threads and locks.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        # The world (12 MB by default) travels once with each bundle.
-        yield from pool.map(look, tasks, chunksize=_BUNDLE)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _view(world: World, archive: Path, task: _Task) -> View:

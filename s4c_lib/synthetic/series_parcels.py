@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from s4c_lib.synthetic.canopy import Canopy, Weather
-from s4c_lib.synthetic.crops import ParcelTraits
+from s4c_lib.synthetic.crops import CROPS, ParcelTraits
 from s4c_lib.synthetic.growth.canopies import grow
 from s4c_lib.synthetic.growth.weather import make_weather
 from s4c_lib.synthetic.landscape.assignment import draw_traits
+from s4c_lib.synthetic.landscape.holdings import listed_holdings
 from s4c_lib.synthetic.streams import Stream, generator
 
 CHUNK = 2000
@@ -29,6 +30,7 @@ class SeriesParcels:
 
     Parameters
     ----------
+    holding : int64 (parcels,), number of the holding within the chunk.
     optical_pixels, radar_pixels : int32 (parcels,), pixels of 10 m within 5 m, of 20 m within 10 m of the border
         (``S2Pix``, ``S1Pix``).
     events : `canopy.EVENTS_SCHEMA`.
@@ -36,6 +38,7 @@ class SeriesParcels:
 
     chunk: int
     traits: ParcelTraits
+    holding: npt.NDArray[np.int64]
     optical_pixels: npt.NDArray[np.int32]
     radar_pixels: npt.NDArray[np.int32]
     weather: Weather
@@ -47,10 +50,27 @@ class SeriesParcels:
         """Identifiers as an agency would write them."""
         return [f"P{number:08d}" for number in self.traits.parcel_id]
 
+    def table(self) -> pa.Table:
+        """Parcel table that stands beside observations (design, section 5)."""
+        codes = np.array([crop.code for crop in CROPS])
+        return pa.table(
+            {
+                "parcel_id": self.traits.parcel_id,
+                "ori_id": self.ori_id,
+                "crop": codes[self.traits.declared],
+                "S1Pix": self.radar_pixels,
+                "S2Pix": self.optical_pixels,
+                "Area_meters": self.traits.area_m2,
+                "holding": [f"H{self.chunk:05d}-{number}" for number in self.holding],
+            }
+        )
+
 
 def series_parcels(seed: int, chunk: int, count: int, start: date, end: date, mislabelled: float) -> SeriesParcels:
     """Draw one chunk; it depends on nothing but these arguments."""
-    traits = draw_traits(count, seed, chunk, mislabelled=mislabelled, first_id=chunk * CHUNK + 1)
+    holding = listed_holdings(count, generator(seed, Stream.HOLDINGS, chunk))
+    first = chunk * CHUNK + 1
+    traits = draw_traits(count, seed, chunk, holding=holding, mislabelled=mislabelled, first_id=first)
     weather = make_weather(seed, start, end, cell=chunk // CHUNKS_A_DISTRICT)
     canopy, events = grow(traits, weather, start=start, end=end, seed=seed, chunk=chunk)
     rng = generator(seed, Stream.FIELDS, chunk)
@@ -60,6 +80,7 @@ def series_parcels(seed: int, chunk: int, count: int, start: date, end: date, mi
     return SeriesParcels(
         chunk,
         traits,
+        holding,
         _pixels(length, width, 10, rng),
         _pixels(length, width, 20, rng),
         weather,

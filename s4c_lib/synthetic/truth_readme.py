@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from s4c_lib.synthetic.canopy import EVENT_KINDS
 from s4c_lib.synthetic.crops import CROPS, CatchCrop, Practice, Regime
 from s4c_lib.synthetic.world import World
@@ -82,6 +84,29 @@ _FILES = {
 }
 
 
+_SERIES_FILES = {
+    "observations/": "the common observation table in parts of 2000 parcels, sorted by variable, time and parcel",
+    "parcels.parquet": "parcel table beside it: declared crop, pixels of 10 m (S2Pix) and 20 m (S1Pix), holding",
+    "practices_*.csv, crop_lut.csv, l4b.cfg, l4c.cfg": "what L4A, L4B and L4C need beside observations",
+    "truth/": "what is really there; see below (`daily_lai/` in parts)",
+    "series.json": "options and counts; written last",
+}
+
+
+def series_readme(parcels: int, start: date, end: date, seed: int) -> str:
+    """Text of the README beside a series without rasters."""
+    lines = [
+        "# A synthetic series",
+        "",
+        f"{parcels} parcels, {start} to {end}, seed {seed}. Nothing in it was observed.",
+        "",
+        *_table(_SERIES_FILES),
+    ]
+    for name in ("parcels.parquet", "events.parquet", "daily_lai.parquet"):
+        lines += ["", f"## truth/{name.replace('daily_lai.parquet', 'daily_lai/')}", "", *_table(COLUMNS[name])]
+    return "\n".join(lines) + "\n"
+
+
 def readme(world: World) -> str:
     """Text of a season's README."""
     options = world.options
@@ -92,9 +117,7 @@ def readme(world: World) -> str:
         f"{len(world.landscape.shapes)} parcels, {options.start} to {options.end}, seed {options.seed}; tiles {tiles}.",
         "Nothing in it was observed: fields, weather, crops and images are models with a known truth.",
         "",
-        "| | |",
-        "|---|---|",
-        *(f"| `{name}` | {text} |" for name, text in _FILES.items()),
+        *_table(_FILES),
         "",
         "## Crops",
         "",
@@ -104,6 +127,9 @@ def readme(world: World) -> str:
     crops = world.landscape.traits.crop
     lines += [f"| {crop.code} | {crop.english} | {int((crops == number).sum())} |" for number, crop in enumerate(CROPS)]
     for name, columns in COLUMNS.items():
-        lines += ["", f"## truth/{name}", "", "| column | meaning |", "|---|---|"]
-        lines += [f"| `{column}` | {text} |" for column, text in columns.items()]
+        lines += ["", f"## truth/{name}", "", *_table(columns)]
     return "\n".join(lines) + "\n"
+
+
+def _table(rows: dict[str, str]) -> list[str]:
+    return ["| | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in rows.items())]
