@@ -28,9 +28,7 @@ def traits(crop: list[int]) -> ParcelTraits:
     crops = np.array(crop, dtype=np.int16)
     angle = np.linspace(0, 170, count).astype(np.float32)
     ones = np.ones(count, dtype=np.float32)
-    return ParcelTraits(
-        np.arange(1, count + 1), crops, crops, bytes_, bytes_, bytes_, 20_000 * ones, angle, ones
-    )
+    return ParcelTraits(np.arange(1, count + 1), crops, crops, bytes_, bytes_, bytes_, 20_000 * ones, angle, ones)
 
 
 def canopy(count: int, days: int = 1, first: date = FIRST, **values) -> Canopy:
@@ -58,7 +56,9 @@ def weather(days: int = 245, first: date = FIRST, seed: int = 3) -> Weather:
 def passes(count: int, step: int = 3):
     days = [FIRST + timedelta(days=step * k) for k in range(count)]
     suns = 60 - 28 * np.sin(np.linspace(0, np.pi, count))
-    return [flight(day, ("S2A", "S2B")[k % 2], sun=float(sun)) for k, (day, sun) in enumerate(zip(days, suns, strict=True))]
+    return [
+        flight(day, ("S2A", "S2B")[k % 2], sun=float(sun)) for k, (day, sun) in enumerate(zip(days, suns, strict=True))
+    ]
 
 
 def block_fractions(side: int, block: int) -> tuple[PixelFractions, int]:

@@ -28,7 +28,7 @@ def test_centres_are_those_of_the_metadata(platform):
 
 
 def test_bands_of_a_surface_product_are_those_of_the_scene():
-    assert SURFACE_BANDS == tuple(BAND_METRES)
+    assert tuple(BAND_METRES) == SURFACE_BANDS
 
 
 def test_later_platforms_take_the_response_of_the_first():
