@@ -1,0 +1,1 @@
+"""Declared parcels and what comes with them: reading, checking, numbering, and the tables users upload."""
