@@ -1,0 +1,1 @@
+"""Pictures of a synthetic season, for people to judge it by."""
