@@ -38,8 +38,8 @@ def radar_view(world: World, archive: Path, number: int) -> View:
             products += 1
     if world.options.parity:
         old = archive.with_name(PARITY_ARCHIVE) / RADAR / f"{flight.start:%Y/%m/%d}"
-        old.mkdir(parents=True, exist_ok=True)
         for name, content in parity_files(scene, _SITE_NUMBER).items():
+            old.mkdir(parents=True, exist_ok=True)
             (old / name).write_bytes(content)
             products += 1
     row = {

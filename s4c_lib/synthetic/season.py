@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from s4c_lib.errors import DiskFullError
 from s4c_lib.synthetic.landscape.declarations import write_declarations
 from s4c_lib.synthetic.optical_view import optical_view
 from s4c_lib.synthetic.processes import map_in_order
@@ -73,24 +74,36 @@ def make_season(
     """
     world = make_world(options)
     with whole_folder(target, mark=MARK, overwrite=overwrite, needed_bytes=_needed(world)) as folder:
-        write_declarations(world.landscape, folder / "declarations", options.seed, year=options.year)
-        views = sorted(_look(world, folder / "archive", workers, progress), key=lambda view: view.order)
-        passes = pa.concat_tables([view.flight for view in views])
-        clear = pa.concat_tables([view.clear for view in views if view.clear is not None])
-        write_truth(world, folder, passes, clear)
-        products = sum(view.products for view in views)
-        shares = [share for share in passes.column("cloud_share").to_pylist() if share is not None]
-        summary = SeasonSummary(
-            target,
-            len(world.landscape.shapes),
-            len(world.optical),
-            len(world.radar),
-            products,
-            sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
-            sum(shares) / len(shares) if shares else float("nan"),
-        )
-        # Last: who finds it finds everything.
-        (folder / MARK).write_text(json.dumps(_described(options, summary), indent=1) + "\n", encoding="utf-8")
+        try:
+            summary = _fill(world, folder, target, workers, progress)
+        except DiskFullError as error:
+            # A product's own message names the hidden folder and the few bytes of that product.
+            raise DiskFullError(
+                f"the disk of {target} is full; nothing was kept", hint="free space and start again"
+            ) from error
+    return summary
+
+
+def _fill(world: World, folder: Path, target: Path, workers: int, progress: Progress) -> SeasonSummary:
+    options = world.options
+    write_declarations(world.landscape, folder / "declarations", options.seed, year=options.year)
+    views = sorted(_look(world, folder / "archive", workers, progress), key=lambda view: view.order)
+    passes = pa.concat_tables([view.flight for view in views])
+    clear = pa.concat_tables([view.clear for view in views if view.clear is not None])
+    write_truth(world, folder, passes, clear)
+    products = sum(view.products for view in views)
+    shares = [share for share in passes.column("cloud_share").to_pylist() if share is not None]
+    summary = SeasonSummary(
+        target,
+        len(world.landscape.shapes),
+        len(world.optical),
+        len(world.radar),
+        products,
+        sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        sum(shares) / len(shares) if shares else float("nan"),
+    )
+    # Last: who finds it finds everything.
+    (folder / MARK).write_text(json.dumps(_described(options, summary), indent=1) + "\n", encoding="utf-8")
     return summary
 
 

@@ -52,7 +52,7 @@ def write_truth(world: World, folder: Path, passes: pa.Table, clear: pa.Table) -
         "parcel_id": traits.parcel_id,
         "ori_id": np.array(world.landscape.ori_id),
         "true_crop": codes[traits.crop],
-        "declared": codes[traits.declared],
+        "declared_crop": codes[traits.declared],
     }
     write_geopackage(truth / "parcels.gpkg", world.landscape.shapes, columns, world.landscape.grid.epsg)
     (folder / "site.geojson").write_text(_extent(world) + "\n", encoding="utf-8")

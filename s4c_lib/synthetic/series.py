@@ -27,7 +27,7 @@ from s4c_lib.synthetic.parquet_files import write_parquet
 from s4c_lib.synthetic.passes import OpticalPass, RadarPass
 from s4c_lib.synthetic.processes import map_in_order
 from s4c_lib.synthetic.series_optical import optical_blocks
-from s4c_lib.synthetic.series_parcels import CHUNK, series_parcels
+from s4c_lib.synthetic.series_parcels import CHUNK, CHUNKS_A_DISTRICT, series_parcels
 from s4c_lib.synthetic.series_radar import radar_blocks
 from s4c_lib.synthetic.truth_readme import series_readme
 from s4c_lib.synthetic.whole_folder import whole_folder
@@ -119,7 +119,9 @@ def make_series(
         joined = _Joined(folder, files)
         observations = 0
         make = partial(_part, options, folder, optical, radar)
-        for done, part in enumerate(map_in_order(make, chunks, workers), start=1):
+        # A process that makes a whole district makes its sky once; small series rather keep all processes busy.
+        bundle = CHUNKS_A_DISTRICT if len(chunks) >= 2 * workers * CHUNKS_A_DISTRICT else 1
+        for done, part in enumerate(map_in_order(make, chunks, workers, bundle=bundle), start=1):
             joined.add(part)
             observations += part.observations
             progress(done, len(chunks), f"{min(done * CHUNK, options.parcels)} parcels")

@@ -70,6 +70,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "time": "of the optical pass",
         "clear_share": "share of the parcel's pixels that neither cloud nor shadow touches, in truth",
     },
+    "parcels.gpkg": {
+        "parcel_id": "as above",
+        "ori_id": "identifier as declared",
+        "true_crop": "crop code of what grows there",
+        "declared_crop": "crop code the farmer gave",
+    },
 }
 _FILES = {
     "archive/": "the products, as a local archive that `s4c source add … --root` reads",
@@ -82,8 +88,7 @@ _FILES = {
     "site.geojson": "the window, for `s4c site add`",
     "season.json": "options and counts; written last",
 }
-
-
+_PARITY = {"archive_parity/": "the Sentinel-1 products again, as Sen4CAP 3.x wrote them"}
 _SERIES_FILES = {
     "observations/": "the common observation table in parts of 2000 parcels, sorted by variable, time and parcel",
     "parcels.parquet": "parcel table beside it: declared crop, pixels of 10 m (S2Pix) and 20 m (S1Pix), holding",
@@ -110,6 +115,7 @@ def series_readme(parcels: int, start: date, end: date, seed: int) -> str:
 def readme(world: World) -> str:
     """Text of a season's README."""
     options = world.options
+    files = _FILES | (_PARITY if options.parity else {})
     tiles = ", ".join(f"{tile.tile_id} ({part.columns} x {part.rows} pixels)" for tile, part in world.window.tiles)
     lines = [
         "# A synthetic season",
@@ -117,7 +123,7 @@ def readme(world: World) -> str:
         f"{len(world.landscape.shapes)} parcels, {options.start} to {options.end}, seed {options.seed}; tiles {tiles}.",
         "Nothing in it was observed: fields, weather, crops and images are models with a known truth.",
         "",
-        *_table(_FILES),
+        *_table(files),
         "",
         "## Crops",
         "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -86,16 +87,9 @@ def parcel_sky(
     place = rng.uniform(0, side, (2, len(area_m2)))
     half = np.maximum(np.sqrt(area_m2) / PIXEL_M, 1e-3) / 2
     for flight, sky in zip(passes, plan, strict=True):
-        day = flight.start.toordinal()
-        view = view_clouds(flight, sky.cover, side, PIXEL_M, seed, cell + 1)
-        rng = generator(seed, Stream.CLASSIFICATION, day, cell + 1)
-        cloud, shadow = detect(view, sky, PIXEL_M, rng)
-        clear = (~(cloud | shadow)).astype(np.float32)
-        layers = np.stack([clear, view.low * clear, view.cirrus * clear, view.shade * clear])
+        layers, patches, haze = _sky_of(flight, sky, seed, cell)
         valid, low, cirrus, shade = _means(layers, place, half)
         seen = np.maximum(valid, np.float32(_FULLY))
-        patches = smooth_field(rng, (side, side), PIXEL_M, 240.0)
-        haze = smooth_field(generator(seed, Stream.HAZE, day, 2, cell + 1), (side, side), PIXEL_M, _HAZE_M)
         row, column = place.astype(np.int64)
         yield ParcelSky(
             flight,
@@ -106,6 +100,23 @@ def parcel_sky(
             patches[row, column],
             haze[row, column],
         )
+
+
+@lru_cache(maxsize=128)
+def _sky_of(flight: OpticalPass, sky: PassSky, seed: int, cell: int) -> tuple[Floats, Floats, Floats]:
+    """Sky over a site (1.6 MB), the same for all its chunks: (4, side, side) clear share, low, cirrus and shade of what
+    nobody flagged; patches of soil and of haze (side, side).
+    """
+    side = cloud_domain(0, PIXEL_M)
+    day = flight.start.toordinal()
+    view = view_clouds(flight, sky.cover, side, PIXEL_M, seed, cell + 1)
+    rng = generator(seed, Stream.CLASSIFICATION, day, cell + 1)
+    cloud, shadow = detect(view, sky, PIXEL_M, rng)
+    clear = (~(cloud | shadow)).astype(np.float32)
+    layers = np.stack([clear, view.low * clear, view.cirrus * clear, view.shade * clear])
+    patches = smooth_field(rng, (side, side), PIXEL_M, 240.0)
+    haze = smooth_field(generator(seed, Stream.HAZE, day, 2, cell + 1), (side, side), PIXEL_M, _HAZE_M)
+    return layers, patches, haze
 
 
 def observe_parcels(

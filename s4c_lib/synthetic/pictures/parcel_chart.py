@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from s4c_lib.synthetic.pictures.style import (
     PURPLE,
     RAIN,
     VERMILION,
+    day_number,
+    day_numbers,
     months,
     new_figure,
     parcel_title,
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Days = npt.NDArray[np.datetime64]
-
 # Backscatter in dB; observed points and true lines of ascending and descending passes.
 _MARKERS = {True: "^", False: "v"}
 _LINES = {True: "-", False: (0, (4, 1.5))}
@@ -38,9 +38,7 @@ _LABEL_DAYS = 6.5  # between the labels of two events
 _RAIN_MM = 90.0
 
 
-def parcel_chart(
-    world: World, parcel: int, column: int, optical: OpticalRecord, radar: RadarRecord
-) -> Figure:
+def parcel_chart(world: World, parcel: int, column: int, optical: OpticalRecord, radar: RadarRecord) -> Figure:
     """Draw a parcel.
 
     Parameters
@@ -54,21 +52,27 @@ def parcel_chart(
     _backscatter(middle, parcel, column, radar)
     _coherence(bottom, parcel, column, radar)
     _rain(bottom, world)
+    top.set_xlim(day_number(world.options.start), day_number(world.options.end) + 1)
     for axes in (top, middle, bottom):
         months(axes)
-    top.set_xlim(np.datetime64(world.options.start), np.datetime64(world.options.end) + 1)  # type: ignore[arg-type]
     _events(world, parcel, top, (top, middle, bottom))
     return figure
 
 
 def _ndvi(axes: Axes, parcel: int, column: int, record: OpticalRecord) -> None:
+    days = day_numbers(record.days)
     seen, spoilt = record.observed[:, column], record.spoilt[:, column]
-    axes.plot(_dates(record.days), record.true[:, parcel], color=GREEN, linewidth=1.2, label="truth, every pass")
-    for keep, style in (
-        (~spoilt, {"color": BLACK, "label": "observed, called clear"}),
-        (spoilt, {"markerfacecolor": "none", "color": VERMILION, "label": "called clear, but cloud or shadow"}),
-    ):
-        axes.plot(_dates(record.days[keep]), seen[keep], "o", markersize=4.5, **_any(style))
+    axes.plot(days, record.true[:, parcel], color=GREEN, linewidth=1.2, label="truth, every pass")
+    axes.plot(days[~spoilt], seen[~spoilt], "o", color=BLACK, markersize=4.5, label="observed, called clear")
+    axes.plot(
+        days[spoilt],
+        seen[spoilt],
+        "o",
+        color=VERMILION,
+        markersize=5.5,
+        markerfacecolor="none",
+        label="called clear, but under cloud or shadow",
+    )
     axes.set_ylim(-0.05, 1.0)
     axes.set_ylabel("NDVI")
     axes.legend(loc="lower left", fontsize=7.5, framealpha=0.85, ncols=3)
@@ -79,7 +83,7 @@ def _backscatter(axes: Axes, parcel: int, column: int, record: RadarRecord) -> N
         for rising in (True, False):
             keep = record.ascending == rising
             word = "ascending" if rising else "descending"
-            days = _dates(record.days[keep])
+            days = day_numbers(record.days[keep])
             axes.plot(days, record.true[keep, parcel, number], color=color, linewidth=1.0, linestyle=_LINES[rising])
             axes.plot(
                 days,
@@ -99,7 +103,7 @@ def _coherence(axes: Axes, parcel: int, column: int, record: RadarRecord) -> Non
     for number, (name, color, width, size) in enumerate((("VV", BLUE, 1.2, 4.5), ("VH", ORANGE, 0.7, 2.8))):
         for rising in (True, False):
             keep = record.ascending == rising
-            days = _dates(record.days[keep])
+            days = day_numbers(record.days[keep])
             true = record.true_coherence[keep, parcel, number]
             axes.plot(days, true, color=color, linewidth=width, linestyle=_LINES[rising])
             axes.plot(
@@ -112,7 +116,7 @@ def _coherence(axes: Axes, parcel: int, column: int, record: RadarRecord) -> Non
                 label=name if rising else None,
             )
     axes.set_ylim(0, 1)
-    axes.set_ylabel("coherence with the pass before")
+    axes.set_ylabel("coherence")
     axes.legend(loc="lower left", fontsize=7.5, framealpha=0.85, ncols=2)
 
 
@@ -121,7 +125,7 @@ def _rain(axes: Axes, world: World) -> None:
     first, last = world.weather.index(world.options.start), world.weather.index(world.options.end) + 1
     days = np.datetime64(world.options.start, "D") + np.arange(last - first)
     other = axes.twinx()
-    other.bar(_dates(days), world.weather.rain[first:last], width=1.0, color=RAIN, zorder=0)
+    other.bar(day_numbers(days), world.weather.rain[first:last], width=1.0, color=RAIN, zorder=0)
     other.set_ylim(_RAIN_MM, 0)
     other.set_yticks([0, 20, 40])
     other.set_ylabel("rain, mm/day", color=GREY, y=0.78)
@@ -143,24 +147,24 @@ def _events(world: World, parcel: int, top: Axes, panels: tuple[Axes, ...]) -> N
             continue
         if kind == "grazing":
             for axes in panels:
-                axes.axvspan(np.datetime64(max(begin, start)), np.datetime64(until) + 1, color=PURPLE, alpha=0.16, lw=0)  # type: ignore[arg-type]
+                axes.axvspan(
+                    day_number(max(begin, start)), day_number(until) + 1, color=PURPLE, alpha=0.16, linewidth=0
+                )
         else:
             color, line, _ = EVENTS[kind]
             for axes in panels:
-                axes.axvline(np.datetime64(begin), color=color, linestyle=line, linewidth=1.1, alpha=0.8)  # type: ignore[arg-type]
+                axes.axvline(day_number(begin), color=color, linestyle=line, linewidth=1.1, alpha=0.8)
         shown.append((max(begin, start), kind))
     _labels(top, sorted(shown), start, end)
 
 
 def _labels(axes: Axes, shown: list[tuple[date, str]], start: date, end: date) -> None:
     """Write events above the panel, apart from each other, each with a line to its day."""
-    from matplotlib.dates import date2num
-
     if not shown:
         return
-    wanted = np.array([float(_any(date2num)(day)) for day, _ in shown])
+    wanted = np.array([day_number(day) for day, _ in shown])
     gap = min(_LABEL_DAYS * (end - start).days / 244, (end - start).days / len(shown))
-    places = _apart(wanted, gap, float(_any(date2num)(start)), float(_any(date2num)(end)))
+    places = _apart(wanted, gap, day_number(start), day_number(end))
     transform = axes.get_xaxis_transform()
     for place, at, (_, kind) in zip(places, wanted, shown, strict=True):
         color, _, word = EVENTS[kind]
@@ -181,12 +185,3 @@ def _apart(wanted: npt.NDArray[np.float64], gap: float, low: float, high: float)
                 places[first + 1] += lack / 2
         places = np.clip(places, low, high)
     return places
-
-
-def _dates(days: Days) -> Any:
-    # matplotlib reads datetime64; its annotations do not say so.
-    return days
-
-
-def _any(value: Any) -> Any:
-    return value

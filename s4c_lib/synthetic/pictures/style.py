@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from s4c_lib.synthetic.crops import CROPS, Regime, ParcelTraits
+from s4c_lib.synthetic.crops import CROPS, ParcelTraits, Regime
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ GREY: Final = "#666666"
 RAIN: Final = "#9CC3E6"
 DPI: Final = 100
 _COLORS: Final = 128
+_FIRST_DAY: Final = date(1970, 1, 1)
 
 # Colour, line and word of each event of the truth.
 EVENTS: Final[dict[str, tuple[str, str, str]]] = {
@@ -41,37 +44,40 @@ EVENTS: Final[dict[str, tuple[str, str, str]]] = {
 
 def new_figure(width: float, height: float) -> Figure:
     """Figure of a size in inches, outside of pyplot's global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG of few colours: a third of the size, and the same bytes for the same figure."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    save_pixels(np.asarray(canvas.buffer_rgba())[..., :3], path, _COLORS)
-
-
-def save_pixels(rgb: npt.NDArray[np.uint8], path: Path, colors: int = 256) -> None:
-    """Write uint8 (rows, columns, 3) as PNG with a palette."""
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(rgb), "RGB")
-    image.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    rendered = BytesIO()
+    figure.savefig(rendered, format="png")
+    drawn = Image.open(rendered).convert("RGB")
+    # By largest distance: a thin line keeps its colour beside a large area.
+    few = drawn.quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(path, format="PNG", optimize=True)
+
+
+def day_number(day: date) -> float:
+    """Date as matplotlib's axes count it: days since 1970."""
+    return float((day - _FIRST_DAY).days)
+
+
+def day_numbers(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+    """The same for arrays."""
+    return days.astype("datetime64[D]").astype(np.float64)
 
 
 def months(axes: Axes) -> None:
-    """Mark the axis of time by month."""
-    from matplotlib.dates import DateFormatter, MonthLocator
-
-    axes.xaxis.set_major_locator(MonthLocator())
-    axes.xaxis.set_major_formatter(DateFormatter("%b"))
+    """Mark the axis of time by month, once its limits are set."""
+    first, last = (_FIRST_DAY + timedelta(days=round(day)) for day in axes.get_xlim())
+    count = 12 * (last.year - first.year) + last.month - first.month + 1
+    starts = [date(first.year + (first.month - 1 + k) // 12, (first.month - 1 + k) % 12 + 1, 1) for k in range(count)]
+    shown = [day for day in starts if first <= day < last]
+    axes.set_xticks([day_number(day) for day in shown], [f"{day:%b}" for day in shown])
     axes.grid(axis="both", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
