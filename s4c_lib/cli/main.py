@@ -32,6 +32,8 @@ from s4c_lib.cli.options import examples
 from s4c_lib.cli.session import Session
 from s4c_lib.errors import EXIT_FAILED, EXIT_WRONG_INPUT, Sen4capError
 
+# What click answers to Ctrl-C; scripts are promised 0 to 3.
+_INTERRUPTED = 130
 _EVERYWHERE = {"--debug": "--debug", "-v": "--verbose", "--verbose": "--verbose"}
 
 
@@ -65,13 +67,14 @@ class Program(TyperGroup):
                 EXIT_FAILED,
                 debug,
             )
+        if code == _INTERRUPTED:
+            # left to itself click ends without a word
+            code = _report("Stopped.", EXIT_FAILED, debug)
         sys.exit(_exit_code(code))
 
 
 def _exit_code(code: Any) -> int:
-    # click answers 130 to Ctrl-C; scripts are promised 0 to 3
-    number = code if isinstance(code, int) and not isinstance(code, bool) else 0
-    return EXIT_FAILED if number == 130 else number
+    return code if isinstance(code, int) and not isinstance(code, bool) else 0
 
 
 def _hoisted(arguments: list[str]) -> list[str]:

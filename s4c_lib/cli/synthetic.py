@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from s4c_lib.cli import synthetic_pictures
 from s4c_lib.cli.options import AsJson, day, examples, noun
 from s4c_lib.cli.output import print_record, progress, size
 from s4c_lib.errors import InputError
@@ -188,6 +189,9 @@ def declarations(
         raise InputError(f"{out} exists", hint="give a new name")
     made = write_parcels_only(grid_for(parcels, west, north, epsg), parcels, out, seed, faults=faults)
     print_record({"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json)
+
+
+synthetic_pictures.register(app)
 
 
 def _listed(text: str) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
@@ -119,9 +120,11 @@ def _look(world: World, archive: Path, workers: int, progress: Progress) -> Iter
     ]
     # The world (12 MB by default) travels once with each bundle.
     views = map_in_order(partial(_view, world, archive), tasks, workers, bundle=_BUNDLE)
-    for done, view in enumerate(views, start=1):
-        progress(done, len(tasks), view.label)
-        yield view
+    # Closed at once when something goes wrong here: workers must not write into a folder that is being removed.
+    with closing(cast("Generator[View, None, None]", views)):
+        for done, view in enumerate(views, start=1):
+            progress(done, len(tasks), view.label)
+            yield view
 
 
 def _view(world: World, archive: Path, task: _Task) -> View:

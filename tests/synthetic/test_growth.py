@@ -206,7 +206,7 @@ def test_operations_show_on_the_surface(season: Grown) -> None:
         return season.position[chosen], season.day[chosen]
 
     rows, days = of("ploughing")
-    assert (canopy.change[rows, days] > 0.99).all()
+    assert (canopy.change[rows, days] > 0.7).all()
     assert np.median(canopy.roughness[rows, days]) > 0.9
     assert (canopy.residue[rows, days] < 0.2).all()
     rows, days = of("mowing")
@@ -316,7 +316,7 @@ def test_ground_between_fields(season: Grown) -> None:
     july, march = canopy.index(date(2021, 7, 1)), canopy.index(date(2021, 3, 5))
     forest, margin = rows[Cover.FOREST], rows[Cover.MARGIN]
     assert canopy.green_lai[forest, july] == pytest.approx(5, abs=0.4)
-    assert canopy.green_lai[forest, march] < 0.4
+    assert canopy.green_lai[forest, march] == pytest.approx(1.8, abs=0.3)  # the pines
     assert canopy.brown_lai[forest, march] == pytest.approx(0.5, abs=0.1)
     assert 2.5 < canopy.green_lai[margin, july] < 4.5
     for name in STATES:

@@ -8,7 +8,7 @@ from s4c_lib.synthetic.optical.canopy_reflectance import table_for
 from s4c_lib.synthetic.optical.image import as_tile, make_scene, true_surface
 from s4c_lib.synthetic.optical.parcel_reflectance import FACTORS, cover_reflectance, parcel_reflectance
 from s4c_lib.synthetic.optical.scene import BAND_METRES
-from s4c_lib.synthetic.optical.scene_classes import ClassificationErrors, PassSky, plan_sky
+from s4c_lib.synthetic.optical.scene_classes import BRIGHT_SOIL, ClassificationErrors, PassSky, plan_sky
 from s4c_lib.synthetic.optical.spectral_response import SURFACE_BANDS
 from s4c_lib.synthetic.optical.texture import make_texture
 
@@ -102,7 +102,7 @@ def test_classes_without_errors_are_the_truth(ground):
 def test_bright_soil_is_called_cloud_at_the_rate_asked(ground):
     scene = ground.scene(errors=ClassificationErrors(0, 0.2, 0, 0, 0))
     red = ground.surface["B04"].reshape(SIDE // 2, 2, SIDE // 2, 2).mean(axis=(1, 3))
-    bright = (red > 0.13) & np.isin(scene.scene_class, (5, 8))
+    bright = (red > BRIGHT_SOIL) & np.isin(scene.scene_class, (5, 8))
     assert (scene.scene_class[bright] == 8).mean() == pytest.approx(0.2, abs=0.03)
     assert (scene.scene_class == 8).sum() == (scene.scene_class[bright] == 8).sum()
 

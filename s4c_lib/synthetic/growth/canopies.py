@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -65,12 +66,13 @@ def grow(
     taken = np.where(operations.harvests, np.float32(1), swards.taken).astype(np.float32)
     events = events_table(operations, taken, traits.parcel_id, season)
     leaves = sums.green + sums.brown
+    variety = _variety(draws)
     canopy = Canopy(
         first_day=start - timedelta(days=BEFORE_SEASON_DAYS),
         green_lai=sums.green,
-        brown_lai=sums.brown,
-        chlorophyll=_mean(sums.chlorophyll, sums.green, 38),
-        leaf_angle=np.clip(_mean(sums.angle, leaves, 55), 15, 80),
+        brown_lai=sums.brown + variety.withered * sums.green,
+        chlorophyll=_mean(sums.chlorophyll, sums.green, 38) * variety.color,
+        leaf_angle=np.clip(_mean(sums.angle, leaves, 55) + variety.angle, 15, 80),
         canopy_water=sums.water,
         soil_wetness=ground.wetness,
         soil_brightness=ground.brightness,
@@ -84,8 +86,8 @@ def grow(
 def cover_canopy(weather: Weather, *, start: date, end: date) -> Canopy:
     """Ground that nobody declares: rows in the order of the members of `Cover`.
 
-    Margins are rank grass and hedges, forest is deciduous (twigs alone in winter); built-up land and water have no
-    canopy, and no soil to speak of.
+    Margins are rank grass and hedges; a third of the forest's leaves are pine needles, which stay, the others are
+    deciduous. Built-up land and water have no canopy, and no soil to speak of.
     """
     season, first = _season(weather, start, end)
     covers = list(Cover)
@@ -93,7 +95,7 @@ def cover_canopy(weather: Weather, *, start: date, end: date) -> Canopy:
     sums = LayerSums.empty(season, len(covers), first)
     margin = np.array([covers.index(Cover.MARGIN)])
     forest = np.array([covers.index(Cover.FOREST)])
-    for layer in _trees(forest, np.array([4.8], np.float32), season, 4.8):
+    for layer in _trees(forest, np.array([3.2], np.float32), season, 3.2):
         sums.add(layer)
     conditions = growing_conditions(season)[0]
     level = np.empty(season.days, dtype=np.float32)
@@ -106,10 +108,10 @@ def cover_canopy(weather: Weather, *, start: date, end: date) -> Canopy:
     sums.chlorophyll[margin] += 36 * level[first:]
     sums.angle[margin] += 57 * (level[first:] + 0.6)
     sums.water[margin] += 0.35 * level[first:] + 0.5
-    sums.green[forest] += 0.2  # undergrowth
+    sums.green[forest] += 1.8  # needles and undergrowth
     sums.brown[forest] += 0.5
-    sums.chlorophyll[forest] += 38 * 0.2
-    sums.angle[forest] += 45 * 0.7
+    sums.chlorophyll[forest] += 40 * 1.8
+    sums.angle[forest] += 50 * 2.3
     sums.water[forest] += 6.0  # branches
     wet = np.clip((season.weather.soil_moisture - WILTED) / (SATURATED - WILTED), 0, 1)[first:]
     vegetated = np.isin(np.arange(len(covers)), [margin[0], forest[0]])[:, None]
@@ -130,6 +132,29 @@ def cover_canopy(weather: Weather, *, start: date, end: date) -> Canopy:
         roughness=ground(0.4),
         change=np.zeros(shape, dtype=np.float32),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Variety:
+    """What sets the leaves of a parcel apart from others of its crop, float32 (parcels, 1).
+
+    Parameters
+    ----------
+    color : multiplies the chlorophyll (nitrogen, variety). angle : degrees, added to the leaf inclination.
+    withered : dead and diseased leaves, share of the green ones.
+    """
+
+    color: Floats
+    angle: Floats
+    withered: Floats
+
+
+def _variety(draws: Draws) -> _Variety:
+    """Spread between parcels: 10 % of the chlorophyll, 3.5 degrees, withered leaves of 2 % within a factor of two."""
+    color = np.clip(1 + 0.10 * draws.normal(), 0.7, 1.3)
+    angle = np.clip(3.5 * draws.normal(), -9, 9)
+    withered = np.clip(0.02 * np.exp(0.8 * draws.normal()), 0, 0.12)
+    return _Variety(*(values.astype(np.float32)[:, None] for values in (color, angle, withered)))
 
 
 def _season(weather: Weather, start: date, end: date) -> tuple[Season, int]:

@@ -65,28 +65,30 @@ class Effect:
 # Residue left by tillage: USDA NRCS residue tables (ploughing 5-10 %, disc or chisel 50-70 %, drilling 80 %).
 # Roughness: random roughness of Zobeck & Onstad (1987) scaled so that ploughing is 1.
 EFFECTS: Final[dict[Operation, Effect]] = {
-    Operation.PLOUGHING: Effect("ploughing", 1.0, 1.0, 0.06, moist=0.25),
-    Operation.SEEDBED: Effect("cultivation", 0.9, 0.28, 0.6, moist=0.10),
+    # Ploughing moves all it meets; a field is seldom worked whole in one day (headlands, corners, wet places), and
+    # the drops of 0.1-0.4 that fields show average over that.
+    Operation.PLOUGHING: Effect("ploughing", 0.75, 1.0, 0.06, moist=0.25),
+    Operation.SEEDBED: Effect("cultivation", 0.5, 0.28, 0.6, moist=0.10),
     Operation.DRILLING: Effect("sowing", 0.4, 0.20, 0.85),
-    Operation.PLANTING: Effect("sowing", 0.9, 0.60, 0.5, moist=0.10),
-    Operation.RIDGING: Effect("", 0.6, 0.60, 0.5, moist=0.10),
+    Operation.PLANTING: Effect("sowing", 0.6, 0.60, 0.5, moist=0.10),
+    Operation.RIDGING: Effect("", 0.45, 0.60, 0.5, moist=0.10),
     Operation.EMERGENCE: Effect("emergence"),
     Operation.SENESCENCE: Effect("senescence"),
     Operation.SPRAYING: Effect(),
     Operation.HAULM_KILLING: Effect("", 0.3, residue=0.25),
     Operation.COMBINING: Effect("harvest", 0.5, 0.22, residue=0.65),
     Operation.FORAGE_HARVEST: Effect("harvest", 0.7, 0.25, residue=0.22),
-    Operation.ROOT_HARVEST: Effect("harvest", 1.0, 0.45, residue=0.15, moist=0.15),
+    Operation.ROOT_HARVEST: Effect("harvest", 0.8, 0.45, residue=0.15, moist=0.15),
     Operation.BALING: Effect("", 0.3, residue_kept=0.65),
-    Operation.CULTIVATION: Effect("cultivation", 0.75, 0.50, 0.55, moist=0.15),
+    Operation.CULTIVATION: Effect("cultivation", 0.5, 0.50, 0.55, moist=0.15),
     Operation.CATCH_CROP_SOWING: Effect("catch_crop_sowing", 0.7, 0.32, 0.5, moist=0.10),
     Operation.UNDERSOWING: Effect("catch_crop_sowing", 0.1),
     Operation.CATCH_CROP_EMERGENCE: Effect("catch_crop_emergence"),
     Operation.CATCH_CROP_DESTRUCTION: Effect("catch_crop_destruction", 0.05, residue=0.4),
-    Operation.CATCH_CROP_PLOUGHING: Effect("catch_crop_destruction", 1.0, 1.0, 0.06, moist=0.25),
+    Operation.CATCH_CROP_PLOUGHING: Effect("catch_crop_destruction", 0.8, 1.0, 0.06, moist=0.25),
     Operation.MOWING: Effect("mowing", 0.5, residue=0.35),
     Operation.MULCHING: Effect("mowing", 0.5, residue=0.65),
-    Operation.GRAZING: Effect("grazing", 0.12),
+    Operation.GRAZING: Effect("grazing", 0.025),
 }
 
 

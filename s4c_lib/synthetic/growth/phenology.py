@@ -92,7 +92,7 @@ ANNUAL: Final[dict[Growth, AnnualCrop]] = {
         dead_leaves=0.15,
     ),
     Growth.POTATO: AnnualCrop(
-        base=4, sowing=(4, 18), sowing_days=9, emergence=215, half_grown=230, growth_rate=0.0135,
+        base=4, sowing=(4, 18), sowing_days=9, emergence=215, half_grown=300, growth_rate=0.0135,
         half_senesced=1380, senescence_rate=0.0050, ripening=0, harvest=(9, 22), harvest_days=12,
         lai=4.3, lai_spread=0.5, lai_limits=(3.2, 5.4), chlorophyll=44, leaf_angle=(41, 40), stem_water=1.5,
         dead_leaves=0.25,

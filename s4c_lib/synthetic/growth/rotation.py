@@ -83,7 +83,7 @@ def plan_after(traits: ParcelTraits, year: ArableYear, season: Season, draws: Dr
     layers.append(winter_crop)
     # Weeds and spilled grain: some under the ripening crop already, more on untilled stubble.
     lai = draws.uniform(0.25, 1.1) * np.where(straw, 1.0, 0.35)
-    begin = year.harvest - 14
+    begin = year.harvest + 3
     end = np.minimum(work.first, covered)
     rows = np.flatnonzero(year.annual)
     layers.append(weeds(rows, begin[rows], end[rows], lai[rows], rate=0.010))

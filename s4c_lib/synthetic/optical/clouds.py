@@ -34,6 +34,8 @@ _BETA_SUM: Final = 0.9
 # A season's mean is drawn towards what was asked, by this many standard deviations of weather at most.
 _LARGEST_SHIFT: Final = 0.4
 _SLOPE: Final = 8 / 3
+# Evaporation rounds off what is smaller.
+_EDGE_M: Final = 120.0
 _REFERENCE: Final = time(10, 30)
 
 # Reflectance of endlessly thick cloud: water absorbs little, ice more in the short-wave infrared
@@ -122,7 +124,7 @@ def view_clouds(flight: OpticalPass, cover: float, side: int, pixel_m: float, se
     low_height = rng.uniform(700, 2300)
     high_height = rng.uniform(7500, 10500)
     bearing, speed = rng.uniform(0, 2 * np.pi), rng.uniform(3, 12)
-    low = _above(power_law_field(rng, side, pixel_m, outer, _SLOPE), low_cover)
+    low = _above(power_law_field(rng, side, pixel_m, outer, _SLOPE, _EDGE_M), low_cover)
     high = _above(power_law_field(rng, side, pixel_m, 12_000.0, 3.0), cirrus_cover)
     thick = np.float32(rng.uniform(7, 16))
     low = _thickness(low, thick, 1.2, 0.07)

@@ -114,6 +114,8 @@ _DRY_AT_MOST, _DRY_AT_LEAST = 0.62, 0.13
 # Water darkens most while little of it is there (Lobell & Asner 2002).
 _DARKENING = 2.5
 _WET_LITTER = 0.30
+# Humous sand and loam of the low countries are darker than the soils of PROSAIL (Stoner & Baumgardner 1981).
+_SOIL_LIGHT = 0.78
 
 
 def ground_weights(
@@ -133,5 +135,5 @@ def ground_weights(
     wet, litter = np.clip(wet, 0.0, 1.0), np.clip(litter, 0.0, 1.0)
     drop = np.expm1(-_DARKENING * wet) / np.expm1(-_DARKENING)
     dry = _DRY_AT_MOST - (_DRY_AT_MOST - _DRY_AT_LEAST) * drop
-    soil = (1 - litter) * light
+    soil = (1 - litter) * light * _SOIL_LIGHT
     return np.stack([soil * dry, soil * (1 - dry), litter * (1 - _WET_LITTER * wet)], axis=-1).astype(np.float32)

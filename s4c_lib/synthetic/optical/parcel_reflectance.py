@@ -88,11 +88,11 @@ def cover_reflectance(canopy: Canopy, day: date, table: ReflectanceTable, factor
         raise InputError(f"{len(canopy.green_lai)} rows are not the {len(covers)} covers")
     kinds = np.array([int(LeafKind.BROAD if cover == Cover.FOREST else LeafKind.GRASS) for cover in covers])
     seen = table.reflectance(_plants(canopy, day, kinds), factors)
-    seen[covers.index(Cover.FOREST)] *= _by_light(_FOREST_LIT)
-    # Here the factors stand for other ground, not for leaves: towns and water vary by half as much.
-    spread = (1 + 0.5 * (np.asarray(factors, dtype=np.float32) - 1))[:, None]
-    seen[covers.index(Cover.BUILT_UP)] = _BUILT_UP * spread
-    seen[covers.index(Cover.WATER)] = _WATER * spread
+    # Here the factors stand for other ground, not for leaves: crowns and their shadows, roofs and streets, ripples.
+    apart = (np.asarray(factors, dtype=np.float32) - 1)[:, None]
+    seen[covers.index(Cover.FOREST)] *= _by_light(_FOREST_LIT) * (1 + np.float32(0.9) * apart)
+    seen[covers.index(Cover.BUILT_UP)] = _BUILT_UP * np.maximum(1 + 2.5 * apart, 0.2)
+    seen[covers.index(Cover.WATER)] = _WATER * (1 + 0.5 * apart)
     return seen
 
 

@@ -8,13 +8,16 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 
-def power_law_field(rng: np.random.Generator, side: int, pixel_m: float, outer_m: float, slope: float) -> Floats:
+def power_law_field(
+    rng: np.random.Generator, side: int, pixel_m: float, outer_m: float, slope: float, inner_m: float = 0.0
+) -> Floats:
     """Gaussian field of mean 0 and variance 1.
 
     Parameters
     ----------
     side : pixels; opposite edges join.
     outer_m : length above which the field holds no more variance.
+    inner_m : smaller detail is smoothed away.
     slope : of the two-dimensional spectrum, ``power ~ wave_number ** -slope``; 8/3 is Kolmogorov's, 0 white noise.
 
     Returns
@@ -26,6 +29,7 @@ def power_law_field(rng: np.random.Generator, side: int, pixel_m: float, outer_m
     rows = np.fft.fftfreq(side, pixel_m)[:, None]
     columns = np.fft.rfftfreq(side, pixel_m)[None]
     amplitude = (1 / outer_m**2 + rows**2 + columns**2) ** (-slope / 4)
+    amplitude *= np.exp(-np.pi * (inner_m / 2) ** 2 * (rows**2 + columns**2))
     amplitude[0, 0] = 0
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32)) * amplitude.astype(np.float32)
     field = fft.irfft2(spectrum, (side, side))

@@ -108,7 +108,7 @@ def plan_sky(
 
 # Detection varies over patches of this size.
 _PATCH_M: Final = 90.0
-BRIGHT_SOIL: Final = 0.13  # reflectance in red
+BRIGHT_SOIL: Final = 0.105  # reflectance in red
 _DARK: Final = 0.14  # reflectance in the near infrared
 
 

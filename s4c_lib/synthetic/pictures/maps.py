@@ -110,7 +110,7 @@ def paired_flights(world: World, gallery: Gallery, most: int = 4) -> list[RadarP
 def classification_picture(world: World, number: int, scene: OpticalScene) -> Figure:
     """A cloudy date: as it looks, as it is, and as the classification says."""
     flight = world.optical[number]
-    figure = new_figure(12.0, 5.0)
+    figure = new_figure(12.0, 5.5)
     left, middle, right = figure.subplots(1, 3)
     figure.suptitle(
         f"Clouds of {flight.platform} {flight.start:%d %B %Y} and what the classification makes of them", fontsize=13

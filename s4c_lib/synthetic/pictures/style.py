@@ -56,8 +56,8 @@ def save(figure: Figure, path: Path) -> None:
     rendered = BytesIO()
     figure.savefig(rendered, format="png")
     drawn = Image.open(rendered).convert("RGB")
-    # By largest distance: a thin line keeps its colour beside a large area.
-    few = drawn.quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    # Colours far from all others count as much as frequent ones: a thin line keeps its own.
+    few = drawn.quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
     few.save(path, format="PNG", optimize=True)
 
 
