@@ -126,7 +126,7 @@ def make_world(options: SeasonOptions) -> World:
     margin = parcels + kinds.index(Cover.MARGIN)
     numbers = np.array(objects, dtype=np.int32)
     fine = pixel_fractions(window.grid, shapes, numbers, margin, fine=4)
-    angles = np.concatenate([landscape.traits.row_angle, np.zeros(len(kinds), np.float32)])
+    angles = np.concatenate([landscape.traits.row_angle, np.full(len(kinds), np.nan, np.float32)])
     return World(
         options,
         window,

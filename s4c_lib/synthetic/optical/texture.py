@@ -59,7 +59,7 @@ def make_texture(grid: PixelGrid, main_object: npt.NDArray[np.int32], row_angle:
     ----------
     grid : at 10 m.
     main_object : int32 (rows, columns), object with most of each pixel.
-    row_angle : (objects,), direction of the rows, degrees clockwise from north.
+    row_angle : (objects,), direction of the rows, degrees clockwise from north; NaN for ground without rows.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def make_texture(grid: PixelGrid, main_object: npt.NDArray[np.int32], row_angle:
     patches = smooth_field(rng, grid.shape, grid.pixel, _PATCH_M)
     fine = smooth_field(rng, grid.shape, grid.pixel, _FINE_M)
     soil = smooth_field(rng, grid.shape, grid.pixel, _PATCH_M * 0.8)
-    across = _streaks(rng, grid, main_object, np.radians(row_angle))
+    across = _streaks(rng, grid, main_object, np.radians(np.nan_to_num(row_angle)))
+    across = np.where(np.isnan(row_angle)[main_object], fine, across)
     leaf = np.sqrt(_STREAK_SHARE) * across + np.sqrt(1 - _STREAK_SHARE) * (
         np.sqrt(0.65) * patches + np.sqrt(0.35) * fine
     )
