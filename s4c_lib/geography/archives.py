@@ -22,7 +22,12 @@ from s4c_lib.errors import DiskFullError, InputError, StorageError
 _CHUNK: Final = 1 << 20
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DATASETS: Final = (".shp", ".gpkg")
+SITE_FORMATS: Final = (".shp", ".gpkg")
+DECLARATION_FORMATS: Final = (".shp", ".gpkg", ".parquet", ".geoparquet", ".fgb", ".geojson", ".json")
+_MANY_LAYERS: Final = (".gpkg",)
+# A JSON file beside a dataset describes it; alone it is one.
+_PERHAPS: Final = (".json",)
+_ARCHIVES: Final = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".kmz")
 _REQUIRED_SIDES: Final = (".shx", ".dbf")
 _OPTIONAL_SIDES: Final = (".prj", ".cpg")
 _JUNK: Final = (".ds_store", "thumbs.db", "desktop.ini")
@@ -47,6 +52,20 @@ class ArchiveLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractedDataset:
+    """A dataset taken out of an archive.
+
+    Parameters
+    ----------
+    path : ``dataset`` with the suffix of its format, in a new folder.
+    name : its name in the archive without folder and extension, to show and to compare only.
+    """
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     info: zipfile.ZipInfo
     shown: str
@@ -67,7 +86,23 @@ class _Entry:
 def open_dataset_archive(
     path: Path, work_dir: Path, layer: str | None = None, limits: ArchiveLimits | None = None
 ) -> Path:
-    """Extract the Shapefile or GeoPackage of a zip archive into a new folder below `work_dir`.
+    """Extract the Shapefile or GeoPackage of a zip archive; see `extract_dataset`.
+
+    Returns
+    -------
+    Path : ``dataset.shp`` (with its side files) or ``dataset.gpkg``.
+    """
+    return extract_dataset(path, work_dir, layer, limits).path
+
+
+def extract_dataset(
+    path: Path,
+    work_dir: Path,
+    layer: str | None = None,
+    limits: ArchiveLimits | None = None,
+    formats: Sequence[str] = SITE_FORMATS,
+) -> ExtractedDataset:
+    """Extract the one wanted dataset of a zip archive into a new folder below `work_dir`.
 
     Parameters
     ----------
@@ -75,10 +110,7 @@ def open_dataset_archive(
     work_dir : existing folder; the caller removes it, or what is left of it.
     layer : which dataset (its name without extension) when the archive holds several.
     limits : default `ArchiveLimits()`.
-
-    Returns
-    -------
-    Path : ``dataset.shp`` (with its side files) or ``dataset.gpkg``.
+    formats : suffixes that count as datasets, lower case.
 
     Raises
     ------
@@ -89,22 +121,25 @@ def open_dataset_archive(
     try:
         with zipfile.ZipFile(path) as archive:
             entries = _checked_entries(archive, path.name, work_dir, limits)
-            chosen = _choose(entries, path.name, layer)
+            chosen = _choose(entries, path.name, layer, formats)
             files = _with_side_files(chosen, entries)
-            return _extract(archive, path.name, files, Path(tempfile.mkdtemp(prefix="dataset-", dir=work_dir)))
+            folder = Path(tempfile.mkdtemp(prefix="dataset-", dir=work_dir))
+            return ExtractedDataset(_extract(archive, path.name, files, folder), chosen.stem)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise _unreadable(path.name, error) from error
 
 
-def dataset_names(path: Path) -> set[str]:
+def dataset_names(path: Path, formats: Sequence[str] = SITE_FORMATS) -> set[str]:
     """Lower-case names, without extension, of the datasets in a readable archive."""
     with zipfile.ZipFile(path) as archive:
         shown = (PurePosixPath(info.filename.replace("\\", "/")) for info in archive.infolist() if not _is_junk(info))
-        return {name.stem.lower() for name in shown if name.suffix.lower() in _DATASETS}
+        return {name.stem.lower() for name in shown if name.suffix.lower() in formats}
 
 
 def check_shapefile(shp: Path, shown_stem: str | None = None) -> None:
-    """Refuse a Shapefile with a missing side file or one cut short; GDAL reads those without an error.
+    """Refuse a Shapefile with a missing side file, one cut short, or parts of two deliveries.
+
+    GDAL reads all of those without an error.
 
     Raises
     ------
@@ -118,6 +153,13 @@ def check_shapefile(shp: Path, shown_stem: str | None = None) -> None:
             raise _missing(stem, suffix)
     _check_length(f"{stem}.shp", shp, _shp_length(shp), slack=0)
     _check_length(f"{stem}.dbf", sides[".dbf"], _dbf_length(sides[".dbf"]), slack=1)
+    shapes, records = (sides[".shx"].stat().st_size - 100) // 8, _dbf_records(sides[".dbf"])
+    if shapes != records:
+        raise InputError(
+            f"{stem}.shx lists {shapes} shapes, {stem}.dbf {records} records.",
+            hint="The files do not belong together: export them again and upload.",
+            code="ZIP-09",
+        )
 
 
 def _checked_entries(
@@ -175,35 +217,44 @@ def _is_junk(info: zipfile.ZipInfo) -> bool:
     return "__MACOSX" in parts or parts[-1].startswith("._") or parts[-1].lower() in _JUNK or parts[-1] == ""
 
 
-def _choose(entries: Sequence[_Entry], shown_archive: str, layer: str | None) -> _Entry:
-    datasets = [entry for entry in entries if entry.suffix in _DATASETS]
+def _choose(entries: Sequence[_Entry], shown_archive: str, layer: str | None, formats: Sequence[str]) -> _Entry:
+    datasets = [entry for entry in entries if entry.suffix in formats]
+    datasets = [entry for entry in datasets if entry.suffix not in _PERHAPS] or datasets
+    nested = [entry for entry in entries if entry.suffix in _ARCHIVES]
     if not datasets:
-        names = sorted(entry.shown for entry in entries)
-        raise InputError(
-            f"No shapefile found in {shown_archive}. Found: {_listed(names) or 'nothing'}.",
-            hint="Send a zipped Shapefile or GeoPackage.",
-            code="ZIP-06",
-        )
+        raise _nothing_found(entries, nested, shown_archive)
     wanted = layer.lower() if layer else None
     named = [entry for entry in datasets if wanted in (entry.stem.lower(), entry.shown.lower())]
     if len(named) == 1:
         return named[0]
     # of a single GeoPackage the layer names what is inside it
-    if len(datasets) == 1 and (wanted is None or datasets[0].suffix == ".gpkg"):
+    inside = datasets[0].suffix in _MANY_LAYERS
+    if len(datasets) == 1 and (inside if wanted else not nested):
         return datasets[0]
-    names = sorted(entry.shown for entry in datasets)
-    noun = "dataset" if len(datasets) == 1 else "datasets"
+    # parcels could be in an archive within: it is not left out in silence
+    names = sorted(entry.shown for entry in [*datasets, *nested])
+    noun = "dataset" if len(names) == 1 else "datasets"
     raise InputError(
-        f"{len(datasets)} {noun} found: {_listed(names)}. Choose one.",
+        f"{len(names)} {noun} found: {_listed(names)}. Choose one.",
         hint=f'There is no single one named "{layer}".' if layer else "Name it as layer.",
         code="ZIP-07",
     )
 
 
+def _nothing_found(entries: Sequence[_Entry], nested: Sequence[_Entry], shown_archive: str) -> InputError:
+    names = sorted(entry.shown for entry in entries)
+    hint = "Send a zipped Shapefile or GeoPackage."
+    if nested:
+        hint = f"Archives within an archive are not opened: unpack {nested[0].shown} and send what it holds."
+    return InputError(
+        f"No shapefile found in {shown_archive}. Found: {_listed(names) or 'nothing'}.", hint=hint, code="ZIP-06"
+    )
+
+
 def _with_side_files(chosen: _Entry, entries: Sequence[_Entry]) -> dict[str, _Entry]:
     """Entries to extract by lower-case suffix: the dataset and, of a Shapefile, its side files."""
-    if chosen.suffix == ".gpkg":
-        return {".gpkg": chosen}
+    if chosen.suffix != ".shp":
+        return {chosen.suffix: chosen}
     sides = {
         entry.suffix: entry
         for entry in entries
@@ -227,6 +278,8 @@ def _extract(archive: zipfile.ZipFile, shown_archive: str, files: dict[str, _Ent
             check_shapefile(target, files[first].stem)
     except OSError as error:
         shutil.rmtree(folder)
+        if error.errno == errno.EINVAL:  # a damaged directory points in front of the file
+            raise _unreadable(shown_archive, error) from error
         kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
         raise kind(f"{shown_archive} could not be unpacked: {error.strerror or error}.") from error
     except BaseException:
@@ -248,6 +301,11 @@ def _dbf_length(path: Path) -> int:
         return 32
     records, header_size, record_size = struct.unpack("<IHH", header[4:12])
     return int(header_size + records * record_size)
+
+
+def _dbf_records(path: Path) -> int:
+    with path.open("rb") as file:
+        return int(struct.unpack("<I", file.read(8)[4:])[0])
 
 
 def _check_length(shown: str, path: Path, expected: int, slack: int) -> None:

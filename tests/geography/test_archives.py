@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s4c_lib.errors import InputError
-from s4c_lib.geography.archives import ArchiveLimits, open_dataset_archive
+from s4c_lib.geography.archives import DECLARATION_FORMATS, ArchiveLimits, extract_dataset, open_dataset_archive
 
 
 def write_shapefile(path, geometries, crs="EPSG:4326"):
@@ -221,6 +221,46 @@ def test_zip_09_header_cut(tmp_path, work, parts):
 def test_zip_09_dbf_cut(tmp_path, work, parts):
     path = archive(tmp_path / "a.zip", shapefile(parts, "a", dbf=parts[".dbf"][:-5]))
     assert refused("ZIP-09", path, work).startswith("a.dbf is truncated: ")
+
+
+def test_zip_09_parts_of_two_deliveries(tmp_path, work, parts):
+    write_shapefile(tmp_path / "other.shp", [shapely.box(4, 50, 5, 51)])
+    other = (tmp_path / "other.dbf").read_bytes()
+    path = archive(tmp_path / "a.zip", shapefile(parts, "a", dbf=other))
+    assert refused("ZIP-09", path, work) == "a.shx lists 2 shapes, a.dbf 1 records."
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".geoparquet", ".fgb", ".geojson", ".JSON"])
+def test_further_formats_where_they_are_wanted(tmp_path, work, suffix):
+    path = archive(tmp_path / "a.zip", {f"deep/Parcels 2024{suffix}": b"content", "readme.txt": b"x"})
+    found = extract_dataset(path, work, formats=DECLARATION_FORMATS)
+    assert (found.path.name, found.name) == (f"dataset{suffix.lower()}", "Parcels 2024")
+    assert found.path.read_bytes() == b"content"
+    with pytest.raises(InputError) as caught:
+        extract_dataset(path, work)
+    assert caught.value.code == "ZIP-06"
+
+
+def test_a_json_file_beside_a_dataset_describes_it(tmp_path, work):
+    path = archive(tmp_path / "a.zip", {"a.fgb": b"x", "a.json": b"{}"})
+    assert extract_dataset(path, work, formats=DECLARATION_FORMATS).path.suffix == ".fgb"
+
+
+def test_zip_06_an_archive_within_the_archive(tmp_path, work):
+    path = archive(tmp_path / "a.zip", {"deep/inner.zip": b"PK", "readme.txt": b"x"})
+    with pytest.raises(InputError) as caught:
+        open_dataset_archive(path, work)
+    assert caught.value.one_line == (
+        "No shapefile found in a.zip. Found: deep/inner.zip, readme.txt. "
+        "(Archives within an archive are not opened: unpack deep/inner.zip and send what it holds.)"
+    )
+    assert caught.value.code == "ZIP-06"
+
+
+def test_zip_07_an_archive_beside_a_dataset_is_not_left_out_in_silence(tmp_path, work, parts):
+    path = archive(tmp_path / "a.zip", shapefile(parts, "a") | {"inner.zip": b"PK"})
+    assert refused("ZIP-07", path, work) == "2 datasets found: a.shp, inner.zip. Choose one."
+    assert open_dataset_archive(path, work, layer="a").is_file()
 
 
 def test_prj_is_not_required_here(tmp_path, work, parts):
