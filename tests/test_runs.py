@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from domain_rows import DATES, make_acquisition, make_enabled, make_source
 from sqlalchemy import Connection
+from uploaded_rows import give_everything
 
 from s4c_lib import runs
 from s4c_lib.catalog import jobs, products, query_windows, seasons, sites
@@ -34,6 +35,7 @@ def season(database: Database, tmp_path: Path) -> Season:
     (tmp_path / "archive" / "something").mkdir(parents=True)
     with database.begin() as connection:
         site, season = make_enabled(connection)
+        give_everything(connection, season, tmp_path / "declarations")
         make_source(connection, tmp_path / "archive")
         assert site.enabled
     return season

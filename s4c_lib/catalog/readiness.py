@@ -1,7 +1,7 @@
 """Whether a run may start: the rules, evaluated in SQL, with what holds it back.
 
-Source: operations.md §2.6. R1 (searched), R2 (acquired), R5 (order) and R6 (limit of failures) are here; R3
-(derived products and statistics) and R4 (declarations and tables) come with the processors that read them.
+Source: operations.md §2.6. R1 (searched), R2 (acquired), R4 (declarations and tables), R5 (order) and R6 (limit of
+failures) are here; R3 (derived products and statistics) comes with the processors that read them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog.auxdata import season_inputs
 from s4c_lib.catalog.jobs import JobState, blocking_jobs
 from s4c_lib.catalog.query_windows import list_windows
 from s4c_lib.catalog.seasons import Season
@@ -115,14 +116,18 @@ def evaluate(
         ],
         _failures(connection, season, processor, satellites, interval_start, as_of, snapshot),
     ]
-    order = _order(connection, season, processor, as_of)
+    # no deadline lets a run start without what users give, or before its turn
+    never_expire = (_given(connection, season, processor, snapshot), _order(connection, season, processor, as_of))
     deadline = None
     if phase is Phase.CURRENT:
         deadline = due + timedelta(days=float(snapshot["readiness.max_wait_days"]))
     complete = all(rule.ok for rule in inputs)
     overdue = deadline is not None and now >= deadline
     return Readiness(
-        rules=(*inputs, order), deadline=deadline, complete=complete, ready=order.ok and (complete or overdue)
+        rules=(*inputs, *never_expire),
+        deadline=deadline,
+        complete=complete,
+        ready=all(rule.ok for rule in never_expire) and (complete or overdue),
     )
 
 
@@ -253,6 +258,39 @@ def _failures(
     if share > limit:
         words += "; 's4c acquisitions retry ID' tries one again"
     return RuleResult("R6", share <= limit, words, int(row.failed))
+
+
+# How a user gives what is missing, by kind.
+_GIVEN: Mapping[str, tuple[str, str]] = {
+    "declarations": ("declarations", "s4c declarations import"),
+    "lut": ("crop code table", "s4c lut import"),
+    "l4c_config": ("L4C configuration", "s4c config import"),
+}
+
+
+def _given(connection: Connection, season: Season, processor: str, snapshot: Snapshot) -> RuleResult:
+    """Judge R4: declarations and crop codes for all; for L4C also its configuration and a usable practice (D12)."""
+    found = season_inputs(connection, season)
+    needed = ["declarations", "lut", *(["l4c_config"] if processor == "s4c_l4c" else [])]
+    have = {str(kind) for kind in found.versions}
+    if found.parcel_set_id is None:
+        have.discard("declarations")
+    missing = [f"{_GIVEN[kind][0]} of {season.year} ('{_GIVEN[kind][1]}')" for kind in needed if kind not in have]
+    words = "everything a user gives is there"
+    if processor == "s4c_l4c":
+        asked = list(snapshot["processor.s4c_l4c.practices"])
+        usable = [name for name in asked if name in found.practices or (name == "NA" and _makes_na_table(snapshot))]
+        if not usable:
+            missing.append(f"a practice table of {season.year} for {', '.join(asked)} ('s4c practices import')")
+        elif skipped := [name for name in asked if name not in usable]:
+            words += f"; no table for practice {', '.join(skipped)}, which is skipped"
+    if missing:
+        words = f"missing: {', '.join(missing)}"
+    return RuleResult("R4", not missing, words, len(missing), tuple(missing))
+
+
+def _makes_na_table(snapshot: Snapshot) -> bool:
+    return bool(snapshot["processor.s4c_l4c.auto_na_table"])
 
 
 def _order(connection: Connection, season: Season, processor: str, as_of: date) -> RuleResult:

@@ -42,12 +42,20 @@ _HEIRS = """
 
 @dataclass(frozen=True, slots=True)
 class DeletionPlan:
-    """Rows and files that go with a site."""
+    """Rows and files that go with a site.
+
+    Attributes
+    ----------
+    uploads, parcel_sets : uploads of all kinds, and versions of the declarations with their parcels.
+    product_paths : of products, and of the folders and files of declarations.
+    """
 
     seasons: int
     jobs: int
     acquisitions: int
     products: int
+    uploads: int
+    parcel_sets: int
     acquisition_paths: tuple[str, ...]
     product_paths: tuple[str, ...]
 
@@ -61,7 +69,9 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
             SELECT (SELECT count(*) FROM s4c.season WHERE site_id = :site_id) AS seasons,
                    (SELECT count(*) FROM s4c.job WHERE site_id = :site_id) AS jobs,
                    (SELECT count(*) FROM ({_ONLY_HERE}) a) AS acquisitions,
-                   (SELECT count(*) FROM ({_PRODUCTS_ONLY_HERE}) p) AS products
+                   (SELECT count(*) FROM ({_PRODUCTS_ONLY_HERE}) p) AS products,
+                   (SELECT count(*) FROM s4c.auxdata_version WHERE site_id = :site_id) AS uploads,
+                   (SELECT count(*) FROM s4c.parcel_set WHERE site_id = :site_id) AS parcel_sets
             """
         ),
         values,
@@ -79,7 +89,9 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
             f"""
             SELECT p.full_path FROM s4c.product p LEFT JOIN s4c.acquisition a ON a.id = p.acquisition_id
             WHERE p.id IN ({_PRODUCTS_ONLY_HERE}) AND p.full_path IS DISTINCT FROM a.full_path
-            ORDER BY p.full_path
+            UNION SELECT folder FROM s4c.parcel_set WHERE site_id = :site_id AND state <> 'removed'
+            UNION SELECT path FROM s4c.auxdata_version WHERE site_id = :site_id AND path IS NOT NULL
+            ORDER BY 1
             """
         ),
         values,
@@ -89,6 +101,8 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
         jobs=counts.jobs,
         acquisitions=counts.acquisitions,
         products=counts.products,
+        uploads=counts.uploads,
+        parcel_sets=counts.parcel_sets,
         acquisition_paths=tuple(acquisition_paths),
         product_paths=tuple(product_paths),
     )
@@ -115,6 +129,7 @@ def delete(connection: Connection, site: Site, *, actor: str) -> DeletionPlan:
         share_with_site(connection, heir)
     connection.execute(text(f"DELETE FROM s4c.product WHERE id IN ({_PRODUCTS_ONLY_HERE})"), values)
     connection.execute(text(f"DELETE FROM s4c.acquisition WHERE id IN ({_ONLY_HERE})"), values)
+    # its uploads, and by a trigger the tables of its parcels, go with it
     connection.execute(text("DELETE FROM s4c.site WHERE id = :site_id"), values)
     connection.execute(
         text(
@@ -131,6 +146,8 @@ def delete(connection: Connection, site: Site, *, actor: str) -> DeletionPlan:
                     "jobs": planned.jobs,
                     "acquisitions": planned.acquisitions,
                     "products": planned.products,
+                    "uploads": planned.uploads,
+                    "parcel_sets": planned.parcel_sets,
                 }
             ),
         },

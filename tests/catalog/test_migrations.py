@@ -4,20 +4,26 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from database_server import DatabaseServer
-from domain_rows import DATES, NOW, make_acquisition, make_enabled, make_source
+from domain_rows import DATES, NOW, make_acquisition, make_enabled, make_job, make_source
 from sqlalchemy import Connection, text
+from uploaded_rows import give, new_set
 
-from s4c_lib.catalog import jobs, products, query_windows, units
+from s4c_lib.catalog import jobs, parcel_sets, products, query_windows, units
+from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.migrations import migrate, status
+from s4c_lib.catalog.seasons import Season
 from s4c_lib.errors import DatabaseUnavailableError, MigrationError
 from s4c_lib.scheduling.query_windows import Window
 from s4c_lib.settings import MIGRATIONS
@@ -123,6 +129,24 @@ def fill(connection: Connection) -> None:
             ),
             {"site": site.id},
         )
+    if "parcel" in present(connection):
+        fill_declarations(connection, site.id, season)
+
+
+def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:
+    give(connection, site_id, Kind.LUT)
+    pixels = pa.table({"grid": ["31UFT 10"], "new_id": [1], "n": [81], "n_shared": [9]})
+    new = replace(new_set(connection, site_id), pixels=pixels)
+    with tempfile.TemporaryDirectory() as folder:
+        made = parcel_sets.activate(connection, new, Path(folder), actor="x")
+    parcel_sets.record_use(connection, made.id, job_id=make_job(connection, season, "reader").id)
+    connection.execute(
+        text(
+            "INSERT INTO s4c.l4c_practice (auxdata_version_id, practice, ori_id, line, bad_dates) "
+            "VALUES (:id, 'CC', 'P1', 2, true)"
+        ),
+        {"id": give(connection, site_id, Kind.PRACTICES_CC)},
+    )
 
 
 def product(connection: Connection, name: str, site_id: int, acquisition_id: int, job_id: int) -> int:

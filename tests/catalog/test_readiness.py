@@ -1,15 +1,18 @@
-"""When a run may start: rules R1, R2, R5 and R6 (operations.md §2.6 and cases 11 to 13, 16 and 29)."""
+"""When a run may start: rules R1, R2, R4, R5 and R6 (operations.md §2.6 and cases 11 to 13, 16, 29 and 47)."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from domain_rows import ACTOR, DATES, make_acquisition, make_enabled, make_job, make_source
 from sqlalchemy import Connection, text
+from uploaded_rows import declare, give, give_everything
 
 from s4c_lib.catalog import jobs, query_windows, readiness
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
+from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.config_values import set_value, snapshot
 from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.readiness import Readiness
@@ -63,27 +66,34 @@ def failing(verdict: Readiness) -> list[str]:
     return [rule.rule for rule in verdict.rules if not rule.ok]
 
 
-@pytest.fixture
-def searched(connection: Connection) -> tuple[Site, Season]:
-    """A past season all of whose windows are settled, without any acquisition."""
+def ready_for_all(connection: Connection, folder: Path) -> tuple[Site, Season]:
+    """A site and season with all that users give."""
     site, season = make_enabled(connection)
+    give_everything(connection, season, folder)
+    return site, season
+
+
+@pytest.fixture
+def searched(connection: Connection, tmp_path: Path) -> tuple[Site, Season]:
+    """A past season all of whose windows are settled, without any acquisition."""
+    site, season = ready_for_all(connection, tmp_path)
     store(connection, season, "s1", "s2")
     search(connection, season, "s1", PAST)
     search(connection, season, "s2", PAST)
     return site, season
 
 
-def test_a_season_nobody_searched_is_not_ready(connection: Connection) -> None:
-    _, season = make_enabled(connection)
+def test_a_season_nobody_searched_is_not_ready(connection: Connection, tmp_path: Path) -> None:
+    _, season = ready_for_all(connection, tmp_path)
     verdict = judge(connection, season)
     assert not verdict.ready
     assert failing(verdict) == ["R1 s1", "R1 s2"]
     assert "ingest has not run" in verdict.reason
 
 
-def test_three_windows_of_many_are_not_enough(connection: Connection) -> None:
+def test_three_windows_of_many_are_not_enough(connection: Connection, tmp_path: Path) -> None:
     """Case 11: all products of the windows searched are processed, no other rows exist."""
-    site, season = make_enabled(connection)
+    site, season = ready_for_all(connection, tmp_path)
     store(connection, season, "s1", "s2")
     search(connection, season, "s1", PAST)
     search(connection, season, "s2", PAST, most=3)
@@ -197,9 +207,9 @@ def test_nobody_waits_for_what_is_left_out_switched_off_or_of_another_site(
     assert judge(connection, season).ready
 
 
-def test_a_current_season_goes_on_with_what_it_has_after_its_deadline(connection: Connection) -> None:
+def test_a_current_season_goes_on_with_what_it_has_after_its_deadline(connection: Connection, tmp_path: Path) -> None:
     """Case 16: due 2024-06-10, one product stuck; starts on 2024-06-15 with incomplete inputs."""
-    site, season = make_enabled(connection)
+    site, season = ready_for_all(connection, tmp_path)
     store(connection, season, "s1", "s2")
     due = datetime(2024, 6, 10, tzinfo=UTC)
     day = timedelta(days=1)
@@ -214,13 +224,17 @@ def test_a_current_season_goes_on_with_what_it_has_after_its_deadline(connection
     assert (waiting.ready, waiting.deadline, failing(waiting)) == (False, due + 5 * day, ["R2 s2"])
     overdue = at(due + 5 * day)
     assert (overdue.ready, overdue.complete) == (True, False)
-    # the order of runs has no deadline
+    # what users give and the order of runs have no deadline
+    connection.execute(text("UPDATE s4c.season SET year = 2023"))
+    without = at(due + 30 * day)
+    assert (without.ready, without.complete, failing(without)) == (False, False, ["R2 s2", "R4"])
+    connection.execute(text("UPDATE s4c.season SET year = 2024"))
     make_job(connection, season, "earlier", processor="s4c_l4c", as_of=date(2024, 5, 31))
     assert not at(due + 30 * day).ready
 
 
-def test_a_current_season_trusts_a_search_after_the_publication_lag(connection: Connection) -> None:
-    _, season = make_enabled(connection)
+def test_a_current_season_trusts_a_search_after_the_publication_lag(connection: Connection, tmp_path: Path) -> None:
+    _, season = ready_for_all(connection, tmp_path)
     store(connection, season, "s1", "s2")
     as_of = date(2024, 6, 10)
     for moment, ready in ((datetime(2024, 6, 11, 23, tzinfo=UTC), False), (datetime(2024, 6, 12, tzinfo=UTC), True)):
@@ -285,3 +299,56 @@ def test_runs_go_in_the_order_of_their_dates(connection: Connection, searched: t
     assert verdict.complete
     jobs.finish(connection, job.id, JobState.SUCCEEDED)
     assert judge(connection, season, as_of=date(2024, 6, 30)).reason == "everything is there"
+
+
+def given(connection: Connection, season: Season, processor: str, **values: object) -> readiness.RuleResult:
+    (rule,) = [one for one in judge(connection, season, processor=processor, **values).rules if one.rule == "R4"]
+    return rule
+
+
+def test_what_users_have_not_given_is_listed_with_the_command_that_takes_it(
+    connection: Connection, tmp_path: Path
+) -> None:
+    """Rule R4, case 47."""
+    site, season = make_enabled(connection)
+    for processor in ("s4c_l4a", "s4c_l4b"):
+        rule = given(connection, season, processor)
+        assert (rule.ok, rule.count) == (False, 2)
+        assert rule.text == (
+            "missing: declarations of 2024 ('s4c declarations import'), crop code table of 2024 ('s4c lut import')"
+        )
+    rule = given(connection, season, "s4c_l4c")
+    assert rule.blocking[2] == "L4C configuration of 2024 ('s4c config import')"
+    give(connection, site.id, Kind.LUT, year=2023)
+    assert given(connection, season, "s4c_l4a").count == 2, "of another year"
+    give(connection, site.id, Kind.LUT)
+    declare(connection, site.id, tmp_path)
+    for processor in ("s4c_l4a", "s4c_l4b"):
+        assert given(connection, season, processor).text == "everything a user gives is there"
+    assert given(connection, season, "s4c_l4c").count == 1
+    give(connection, site.id, Kind.L4C_CONFIG)
+    assert given(connection, season, "s4c_l4c").ok, "the table of NA is made from the declarations"
+
+
+def test_one_usable_practice_is_enough(connection: Connection, searched: tuple[Site, Season]) -> None:
+    """D12: the others are skipped, and named."""
+    site, season = searched
+    practices, own_na = "processor.s4c_l4c.practices", "processor.s4c_l4c.auto_na_table"
+    rule = given(connection, season, "s4c_l4c", **{practices: ["CC", "FL"]})
+    assert rule.text == "missing: a practice table of 2024 for CC, FL ('s4c practices import')"
+    rule = given(connection, season, "s4c_l4c", **{practices: ["NA"], own_na: False})
+    assert not rule.ok
+    give(connection, site.id, Kind.PRACTICES_CC)
+    rule = given(connection, season, "s4c_l4c", **{practices: ["CC", "FL", "NA"], own_na: False})
+    assert rule.ok
+    assert rule.text.endswith("no table for practice FL, NA, which is skipped")
+    assert given(connection, season, "s4c_l4c", **{practices: ["CC"]}).text == "everything a user gives is there"
+
+
+def test_declarations_count_when_their_parcels_are_in_force(
+    connection: Connection, searched: tuple[Site, Season]
+) -> None:
+    _, season = searched
+    assert given(connection, season, "s4c_l4a").ok
+    connection.execute(text("UPDATE s4c.parcel_set SET state = 'superseded'"))
+    assert given(connection, season, "s4c_l4a").count == 1

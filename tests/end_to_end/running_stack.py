@@ -23,6 +23,7 @@ from s4c_lib.geography.sentinel2_tiles import select_tiles
 from s4c_lib.scheduling.dates import SeasonDates
 from s4c_lib.settings import Settings
 from s4c_lib.synchronise import synchronise
+from tests.uploaded_rows import give_everything
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ACTOR = "end to end test"
@@ -83,6 +84,8 @@ class Stack:
                 site=site,
             )
             data_sources.set_source(connection, f"{name}_archive", {"max_retries": 0})
+            # rule R4: an L4 run waits for what users give
+            give_everything(connection, season, self.folder / "declarations" / name)
             site = sites.set_enabled(connection, site, True)
         self.synchronise()
         return site, season

@@ -1,0 +1,1 @@
+"""Products as files: their names and layout, and what users take home."""

@@ -1,0 +1,1 @@
+"""Uploads of the user into force: pure checks and the domain database brought together."""

@@ -1,0 +1,544 @@
+"""Versions of declarations: whole or not at all, numbers kept, old versions there while they are used."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from datetime import date, timedelta
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import shapely
+from domain_rows import make_job, make_season, make_site
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet
+from sqlalchemy import Connection, text
+from uploaded_rows import ACTOR, FIELDS, NOW, Field, declare, give, new_set, objects, outline
+
+from s4c_lib.catalog import auxdata, jobs, parcel_sets, practice_rows, site_deletion
+from s4c_lib.catalog.auxdata import Kind, State
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.jobs import JobState
+from s4c_lib.catalog.parcel_copy import copy_in, copy_out
+from s4c_lib.catalog.parcel_sets import SetState
+from s4c_lib.catalog.parcel_sets_rows import PARCEL_COLUMNS, read_geodataframe, read_parcels, with_srid
+from s4c_lib.errors import ConflictError, DatabaseUnavailableError, InputError, StorageError
+from s4c_lib.parcels import practice_tables
+from s4c_lib.parcels.identity import Mode
+from s4c_lib.parcels.practice_tables_join import join_practices
+
+LATER = NOW + timedelta(days=20)
+
+
+def tables(connection: Connection) -> list[str]:
+    statement = text(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 's4c' AND c.relname LIKE 'parcel\\_%\\_v%' AND c.relkind = 'r' ORDER BY 1"
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def numbers(connection: Connection, parcel_set: parcel_sets.ParcelSet) -> dict[str, int]:
+    found = read_parcels(connection, parcel_set, ["ori_id", "new_id"])
+    return dict(zip(found["ori_id"].to_pylist(), found["new_id"].to_pylist(), strict=True))
+
+
+def test_a_first_import_is_read_back_as_it_was_given(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    new = new_set(connection, site.id, content=b"one")
+    made = parcel_sets.activate(connection, new, tmp_path, actor=ACTOR)
+    assert parcel_sets.active_set(connection, site.id, 2024) == made
+    assert (made.version, made.srid, made.mapping["parcel_id"], made.counts["new"]) == (1, 32631, ["id"], 4)
+    read = read_parcels(connection, made)
+    assert read.column_names == list(PARCEL_COLUMNS)
+    for name in new.parcels.column_names:
+        assert read[name].to_pylist() == new.parcels[name].to_pylist(), name
+    frame = read_geodataframe(connection, made, ["ori_id"])
+    assert frame.crs.to_epsg() == 32631
+    assert frame.geometry.area.tolist() == [10000, 10000, 40000, 2500]
+    stored = text("SELECT DISTINCT ST_SRID(geom), GeometryType(geom) FROM s4c.parcel")
+    assert list(connection.execute(stored)) == [(32631, "MULTIPOLYGON")]
+
+
+def test_everything_delivered_lies_in_the_folder_of_the_version(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    made = declare(connection, site.id, tmp_path / "alpha")
+    folder = tmp_path / "alpha" / "2024" / "v001"
+    assert Path(made.folder) == folder
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "attributes.parquet",
+        "declarations.parquet",
+        "report.json",
+    ]
+    assert parquet.read_table(folder / "attributes.parquet")["BEZEICHNUNG"].to_pylist() == ["Äcker"]
+    frame = gpd.read_parquet(folder / "declarations.parquet")
+    assert frame["NewID"].tolist() == [1, 2, 3, 4]
+    assert (frame.crs.to_epsg(), frame.geometry.iloc[0]) == (32631, outline(0, 100))
+
+
+def test_words_of_any_kind_survive(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    odd = ['a"b', "c,d", "e\\f", "g\nh", "ŽÄ'β", "\\N", "t", " "]
+    fields: list[Field] = [
+        (name, None, None if number % 2 else name, number * 20.0, 10) for number, name in enumerate(odd)
+    ]
+    made = declare(connection, site.id, tmp_path, fields)
+    read = read_parcels(connection, made, ["ori_id", "ori_crop", "ori_hold", "hold_id"]).to_pylist()
+    assert {row["ori_id"]: row["ori_crop"] for row in read} == {item[0]: item[2] for item in fields}
+    assert {(row["ori_hold"], row["hold_id"]) for row in read} == {(None, None)}
+
+
+def test_numbers_live_through_deliveries_of_all_modes(connection: Connection, tmp_path: Path) -> None:
+    """Cases 8 and 9."""
+    site = make_site(connection)
+    first = declare(connection, site.id, tmp_path)
+    second_fields = (FIELDS[0], ("P2", "H1", "233", 100, 100), FIELDS[2], ("P9", "H3", "233", 600, 50))
+    second = declare(connection, site.id, tmp_path, second_fields, now=LATER)
+    rows = {row["ori_id"]: row for row in read_parcels(connection, second, with_deleted=True).to_pylist()}
+    assert {name: row["new_id"] for name, row in rows.items()} == {"P1": 1, "P2": 2, "P3": 3, "P4": 4, "P9": 5}
+    assert {name: row["change"] for name, row in rows.items()} == {
+        "P1": "unchanged", "P2": "attribute", "P3": "unchanged", "P4": "deleted", "P9": "new",
+    }  # fmt: skip
+    assert [name for name, row in rows.items() if row["is_deleted"]] == ["P4"]
+    assert (rows["P1"]["updated_at"], rows["P2"]["updated_at"]) == (NOW, LATER)
+    assert (rows["P2"]["inserted_at"], rows["P9"]["inserted_at"]) == (NOW, LATER)
+    assert rows["P9"]["hold_id"] == 3
+    third = declare(connection, site.id, tmp_path, [("P10", "H1", "265", 800, 30)], mode=Mode.INCREMENTAL)
+    assert numbers(connection, third) == {"P1": 1, "P2": 2, "P3": 3, "P9": 5, "P10": 6}
+    last = declare(
+        connection, site.id, tmp_path, [("P10", "H1", "265", 800, 30), FIELDS[0]], mode=Mode.REPLACE, content=b"4"
+    )
+    assert numbers(connection, last) == {"P1": 1, "P10": 6}
+    assert len(read_parcels(connection, last, ["new_id"], with_deleted=True)) == 6
+    # what earlier products say of their parcels still means the same ones
+    assert numbers(connection, parcel_sets.get_set(connection, first.id)) == {"P1": 1, "P2": 2, "P3": 3, "P4": 4}
+    states = [(item.version, item.state, item.base_id) for item in parcel_sets.list_sets(connection, site.id)]
+    assert states == [
+        (4, "active", third.id),
+        (3, "superseded", second.id),
+        (2, "superseded", first.id),
+        (1, "superseded", None),
+    ]
+
+
+def test_a_holding_that_comes_back_has_its_number(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    declare(connection, site.id, tmp_path)
+    declare(connection, site.id, tmp_path, [("P1", "H9", "265", 0, 100)])
+    made = declare(connection, site.id, tmp_path, [("P1", "H2", "265", 0, 100), ("P7", "H3", "265", 700, 10)])
+    rows = read_parcels(connection, made, ["ori_hold", "hold_id"]).to_pylist()
+    assert rows == [{"ori_hold": "H2", "hold_id": 2}, {"ori_hold": "H3", "hold_id": 4}]
+
+
+def test_the_same_upload_again_is_the_version_there_is(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    new = new_set(connection, site.id)
+    made = parcel_sets.activate(connection, new, tmp_path, actor=ACTOR)
+    assert parcel_sets.activate(connection, new, tmp_path, actor="another") == made
+    assert tables(connection) == [f"parcel_{site.id}_2024_v001"]
+
+
+def test_an_import_against_an_older_version_is_refused(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    declare(connection, site.id, tmp_path)
+    slow = new_set(connection, site.id, FIELDS[:3])
+    quick = declare(connection, site.id, tmp_path, FIELDS[:2])
+    with pytest.raises(ConflictError, match="were replaced while"):
+        parcel_sets.activate(connection, slow, tmp_path, actor=ACTOR)
+    assert parcel_sets.active_set(connection, site.id, 2024) == quick
+
+
+def in_force(database: Database, site_id: int) -> tuple[int | None, list[str], list[State]]:
+    """Version in force, tables of parcels, states of uploads."""
+    with database.begin() as connection:
+        current = parcel_sets.active_set(connection, site_id, 2024)
+        uploads = auxdata.list_versions(connection, site_id)
+        return None if current is None else current.version, tables(connection), [item.state for item in uploads]
+
+
+@pytest.fixture
+def declared(database: Database, tmp_path: Path) -> tuple[Database, int]:
+    """A site with declarations in force, committed."""
+    with database.begin() as connection:
+        site = make_site(connection)
+        declare(connection, site.id, tmp_path)
+    return database, site.id
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("ori_id", ["P1", "P2", "P3", "P3"], r"\(ori_id, .*\)=\(P3, .*already|duplicated"),
+        ("new_id", [1, 2, 3, 0], "violates check constraint"),
+        ("area_meters", [1.0, None, 1.0, 1.0], "null value"),
+        ("change", ["new", "new", "new", "moved"], "invalid input value for enum"),
+        ("ori_crop", ["1", "2", "3", "4\0"], "invalid byte sequence"),
+        ("geom", [b"\1\6\0\0\0\0\0\0\0"] * 3 + [b"\1\6\0\0\0\7\0\0\0"], "WKB"),
+    ],
+)
+def test_a_row_the_database_refuses_leaves_everything_as_it_was(
+    declared: tuple[Database, int], tmp_path: Path, column: str, values: list[object], message: str
+) -> None:
+    database, site_id = declared
+    before = in_force(database, site_id)
+
+    def attempt() -> None:
+        with database.begin() as connection:
+            new = new_set(connection, site_id, FIELDS, content=b"two")
+            place = new.parcels.column_names.index(column)
+            broken = new.parcels.set_column(place, column, pa.array(values, new.parcels[column].type))
+            parcel_sets.activate(connection, dataclasses.replace(new, parcels=broken), tmp_path, actor=ACTOR)
+
+    with pytest.raises((InputError, StorageError), match=message):
+        attempt()
+    assert in_force(database, site_id) == before
+    assert sorted(path.name for path in (tmp_path / "2024").iterdir()) == ["v001"]
+
+
+def test_a_crash_before_the_end_leaves_everything_as_it_was(declared: tuple[Database, int], tmp_path: Path) -> None:
+    """Case 27: what is left over of the folder is replaced by the next import."""
+    database, site_id = declared
+    before = in_force(database, site_id)
+
+    def attempt() -> None:
+        with database.begin() as connection:
+            declare(connection, site_id, tmp_path, FIELDS[:3])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt()
+    assert in_force(database, site_id) == before
+    left = tmp_path / "2024" / "v002" / "declarations.parquet"
+    assert parquet.read_metadata(left).num_rows == 4, "with the deleted one"
+    with database.begin() as connection:
+        made = declare(connection, site_id, tmp_path, FIELDS[:2])
+    assert made.version == 2
+    assert parquet.read_table(left)["ori_id"].to_pylist() == ["P1", "P2", "P3", "P4"]
+    assert pc.sum(parquet.read_table(left)["is_deleted"]).as_py() == 2
+
+
+KILLED = """
+    import sys
+    from pathlib import Path
+    sys.path[:0] = [{tests!r}, {root!r}]
+    from uploaded_rows import declare
+    from s4c_lib.catalog.database import Database
+    fields = [(f"P{{n}}", "H1", "265", n * 11.0, 10.0) for n in range(60_000)]
+    with Database({url!r}).begin() as connection:
+        declare(connection, {site}, Path({folder!r}), fields)
+"""
+
+
+@pytest.mark.parametrize("victim", ["importer", "server"])
+def test_whoever_is_killed_in_mid_copy_leaves_everything_as_it_was(
+    declared: tuple[Database, int], tmp_path: Path, victim: str
+) -> None:
+    database, site_id = declared
+    before = in_force(database, site_id)
+    script = KILLED.format(
+        tests=str(Path(__file__).parents[1]),
+        root=str(Path(__file__).parents[2]),
+        url=database.url,
+        site=site_id,
+        folder=str(tmp_path),
+    )
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE, text=True)
+    busy = text(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND state = 'active' AND query LIKE 'COPY s4c.%'"
+    )
+    pid = None
+    while pid is None and process.poll() is None:
+        with database.begin() as connection:
+            pid = connection.execute(busy).scalars().first()
+            if pid is not None and victim == "server":
+                connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    assert pid is not None, process.communicate()[1]
+    if victim == "importer":
+        os.kill(process.pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    if victim == "server":
+        assert "DatabaseUnavailableError" in errors
+    wait_until_alone(database)
+    assert in_force(database, site_id) == before
+    with database.begin() as connection:
+        assert declare(connection, site_id, tmp_path, FIELDS[:2]).version == 2
+
+
+def wait_until_alone(database: Database) -> None:
+    """Until the server has noticed that a client is gone."""
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend' AND state <> 'idle'"
+    )
+    while True:
+        with database.begin() as connection:
+            if connection.execute(others).scalar_one() == 0:
+                return
+
+
+def test_imports_of_a_year_go_one_after_another(database: Database, tmp_path: Path) -> None:
+    """Two at a time with the same file: one imports, the other finds its version."""
+    with database.begin() as connection:
+        site = make_site(connection)
+    results: list[int] = []
+    start = threading.Barrier(2)
+
+    def run() -> None:
+        start.wait()
+        with parcel_sets.import_lock(database, site.id, 2024, wait_seconds=30), database.begin() as connection:
+            version, _ = auxdata.upload(
+                connection, site.id, Kind.DECLARATIONS, 2024, file_name="a.zip", content=b"same",
+                parameters={"mode": "update"}, actor=ACTOR,
+            )  # fmt: skip
+            if version.state is State.ACTIVE:
+                current = parcel_sets.active_set(connection, site.id, 2024)
+                assert current is not None
+                results.append(current.id)
+                return
+            results.append(declare(connection, site.id, tmp_path, content=b"same").id)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 2
+    assert len(set(results)) == 1
+
+
+def test_an_import_that_takes_too_long_is_not_waited_for_for_ever(database: Database) -> None:
+    with parcel_sets.import_lock(database, 1, 2024, wait_seconds=1):
+        with (
+            pytest.raises(ConflictError, match="Another import of the declarations of 2024"),
+            parcel_sets.import_lock(database, 1, 2024, wait_seconds=0.1),
+        ):
+            pytest.fail("both hold the lock")
+        with parcel_sets.import_lock(database, 1, 2023, wait_seconds=0.1):
+            assert True, "another year is free"
+    with parcel_sets.import_lock(database, 1, 2024, wait_seconds=0.1):
+        assert True, "free again"
+
+
+def test_readers_do_not_wait_for_an_import(declared: tuple[Database, int], tmp_path: Path) -> None:
+    database, site_id = declared
+    with database.begin() as connection:
+        declare(connection, site_id, tmp_path, FIELDS[:2])
+        other = declare(connection, site_id, tmp_path, year=2023)
+        with database.begin() as reader:
+            reader.execute(text("SET LOCAL lock_timeout = '2s'"))
+            assert reader.execute(text("SELECT count(*) FROM s4c.parcel")).scalar_one() == 4
+            current = parcel_sets.active_set(reader, site_id, 2024)
+            assert current is not None
+            assert current.version == 1
+            assert len(read_parcels(reader, current)) == 4
+    with database.begin() as reader:
+        assert len(read_parcels(reader, other, ["new_id"])) == 4
+
+
+def test_codes_and_eligibility_come_with_the_parcels(connection: Connection, tmp_path: Path) -> None:
+    """D8: geometry or repaired for all; duplicates and overlaps are left out by L4A alone."""
+    site = make_site(connection)
+    fields: list[Field] = [(f"P{n}", "H", "265" if n else "999", n * 100.0, 50) for n in range(6)]
+    new = new_set(connection, site.id, fields)
+    flags = {
+        "geom_valid": [True, False, False, True, True, True],
+        "geom_repaired": [False, True, False, False, False, False],
+        "duplic": [False, False, False, True, False, False],
+        "overlap": [False, False, False, True, True, False],
+        "is_deleted": [False, False, False, False, False, True],
+    }
+    parcels = new.parcels
+    for name, values in flags.items():
+        parcels = parcels.set_column(parcels.column_names.index(name), name, pa.array(values))
+    made = parcel_sets.activate(connection, dataclasses.replace(new, parcels=parcels), tmp_path, actor=ACTOR)
+    lut = give(connection, site.id, Kind.LUT)
+    rows = read_parcels(
+        connection, made, ["new_id", "ori_crop"], lut_version=lut, processor="s4c_l4a", with_deleted=True
+    )
+    assert rows["reason"].to_pylist() == [None, None, "geometry", "duplicate", "overlap", "deleted"]
+    assert rows["lc"].to_pylist() == [None, 3, 3, 3, 3, 3]
+    assert rows["pgrass"].to_pylist()[:2] == [None, True]
+    for processor in ("s4c_l4b", "s4c_l4c"):
+        rows = read_parcels(connection, made, ["new_id"], processor=processor)
+        assert rows["reason"].to_pylist() == [None, None, "geometry", None, None]
+    view = text("SELECT new_id, reason FROM s4c.parcel_eligible WHERE processor = 's4c_l4a' ORDER BY new_id")
+    assert [row.reason for row in connection.execute(view)] == [
+        None, None, "geometry", "duplicate", "overlap", "deleted",
+    ]  # fmt: skip
+    named = text('SELECT site, year, "NewID", "CTnum", "LC" FROM s4c.declaration ORDER BY "NewID" LIMIT 2')
+    assert list(connection.execute(named)) == [("alpha", 2024, 1, None, None), ("alpha", 2024, 2, 1, 3)]
+
+
+def test_versions_nobody_needs_go_and_those_in_use_stay(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    season = make_season(connection, site)
+    sets = [declare(connection, site.id, tmp_path, FIELDS[: 1 + n % 4], content=bytes([n])) for n in range(5)]
+    open_job, ended_job = (make_job(connection, season, key) for key in ("open", "ended"))
+    parcel_sets.record_use(connection, sets[0].id, job_id=open_job.id)
+    parcel_sets.record_use(connection, sets[1].id, job_id=ended_job.id)
+    jobs.finish(connection, ended_job.id, JobState.SUCCEEDED)
+    removed = parcel_sets.remove_unused(connection, site.id, 2024)
+    assert [(item.version, item.state) for item in removed] == [(2, "removed"), (3, "removed")]
+    assert tables(connection) == [f"parcel_{site.id}_2024_v00{n}" for n in (1, 4, 5)]
+    with pytest.raises(ConflictError, match="not there any more"):
+        parcel_sets.record_use(connection, sets[1].id, job_id=open_job.id)
+    jobs.finish(connection, open_job.id, JobState.FAILED, reason="lost")
+    assert [item.version for item in parcel_sets.remove_unused(connection, site.id, 2024)] == [1]
+    assert parcel_sets.remove_unused(connection, site.id, 2024) == []
+    # its number is not given again
+    assert declare(connection, site.id, tmp_path, content=b"new").version == 6
+
+
+def test_a_site_takes_its_uploads_parcels_and_folders_with_it(connection: Connection, tmp_path: Path) -> None:
+    site, other = make_site(connection), make_site(connection, "Beta")
+    made = declare(connection, site.id, tmp_path / "alpha")
+    kept = declare(connection, other.id, tmp_path / "beta")
+    give(connection, site.id, Kind.LUT)
+    file = tmp_path / "uploaded.zip"
+    file.write_bytes(b"zip")
+    auxdata.upload(
+        connection, site.id, Kind.DECLARATIONS, 2023, file_name="u.zip", content=file, parameters={}, actor=ACTOR
+    )
+    planned = site_deletion.plan(connection, site)
+    assert (planned.uploads, planned.parcel_sets) == (3, 1)
+    assert planned.product_paths == (made.folder, str(file))
+    assert site_deletion.delete(connection, site, actor="boss") == planned
+    assert tables(connection) == [f"parcel_{other.id}_2024_v001"]
+    for table in ("auxdata_version", "parcel_set"):
+        assert connection.execute(text(f"SELECT count(*) FROM s4c.{table}")).scalar_one() == 1
+    assert len(read_parcels(connection, kept)) == 4
+    assert connection.execute(text("SELECT removed FROM s4c.site_deletion")).scalar_one()["parcel_sets"] == 1
+
+
+def test_practice_rows_find_their_parcels_when_these_come(connection: Connection, tmp_path: Path) -> None:
+    """Cases 23 and 24: the table may come first; a row is joined by identifier, or by the one without suffix."""
+    site = make_site(connection)
+    version = give(connection, site.id, Kind.PRACTICES_CC)
+    lines = "".join(f"{name},265,2019-05-20,2019-06-03,2019-10-15,CatchCrop,CatchCrop_1,2019-10-15,NA\n"
+                    for name in ("P1", "P5", "P5-B", "P6", "P8"))  # fmt: skip
+    header = "FIELD_ID,MAIN_CROP,VEG_START,H_START,H_END,PRACTICE,P_TYPE,P_START,P_END\n"
+    table, _ = practice_tables.read_practice_table((header + lines).encode(), "cc.csv", "CC", year=2019)
+    assert table is not None
+    for _ in range(2):  # validated again
+        practice_rows.store_practice_table(connection, version, table)
+    stored = practice_rows.read_practice_table(connection, version, "CC")
+    for name in type(table).__dataclass_fields__:
+        assert str(getattr(stored, name)) == str(getattr(table, name)), name
+    assert stored.p_start[0] == np.datetime64("2019-10-15")
+    assert np.isnat(stored.p_end[0])
+    fields: list[Field] = [
+        ("P1", "H", "265", 0, 10), ("P5-A", "H", "1", 20, 10), ("P5-B", "H", "2", 40, 10), ("P6-A", "H", "3", 60, 10),
+        ("P8", "H", "1", 80, 10),
+    ]  # fmt: skip
+    declare(connection, site.id, tmp_path, fields)
+    made = declare(connection, site.id, tmp_path, fields[:4])
+    parcels = read_parcels(connection, made, ["ori_id", "ori_id_raw", "new_id"])
+    found = join_practices(stored, parcels["ori_id"].to_numpy(), parcels["ori_id_raw"].to_numpy())
+    assert found.position.tolist() == [0, -1, 2, 3, -1], "P5 is ambiguous, P8 is deleted"
+    twice = dataclasses.replace(table, field_id=objects(["P1"] * 5))
+    with pytest.raises(InputError, match="l4c_practice"):
+        practice_rows.store_practice_table(connection, version, twice)
+
+
+def test_pixels_go_with_their_version(connection: Connection, tmp_path: Path) -> None:
+    site = make_site(connection)
+    counted = pa.table({"grid": ["31UFT 10", "31UFT 20"], "new_id": [1, 1], "n": [81, 16], "n_shared": [9, 0]})
+    new = dataclasses.replace(new_set(connection, site.id), pixels=counted)
+    parcel_sets.activate(connection, new, tmp_path, actor=ACTOR)
+    rows = connection.execute(text("SELECT grid, new_id, n, n_shared FROM s4c.parcel_pixel ORDER BY 1"))
+    assert list(rows) == [("31UFT 10", 1, 81, 9), ("31UFT 20", 1, 16, 0)]
+    site_deletion.delete(connection, site, actor="boss")
+    assert connection.execute(text("SELECT count(*) FROM s4c.parcel_pixel")).scalar_one() == 0
+
+
+@given(st.lists(st.sampled_from([None, "<", ">"]), max_size=12), st.integers(0, 5), st.integers(0, 999_999))
+def test_the_number_of_the_system_goes_into_the_geometry(orders: list[str | None], skipped: int, srid: int) -> None:
+    """Of either byte order, with gaps, and from the middle of an array."""
+    shapes = [None if order is None else outline(place, 10) for place, order in enumerate(orders)]
+    wkb = [
+        None if shape is None else shapely.to_wkb(shape, byte_order=int(order == "<"))
+        for shape, order in zip(shapes, orders, strict=True)
+    ]
+    longer = with_srid(pa.array(wkb, pa.binary()).slice(skipped), srid).to_pylist()
+    assert len(longer) == max(0, len(wkb) - skipped)
+    for item, shape in zip(longer, shapes[skipped:], strict=True):
+        read = shapely.from_wkb(item)
+        assert read == shape
+        assert shape is None or shapely.get_srid(read) == srid
+
+
+def test_geometry_that_brings_its_own_number_is_refused() -> None:
+    own = shapely.to_wkb(shapely.set_srid(outline(0, 1), 3035), include_srid=True)
+    with pytest.raises(InputError, match="comes with an SRID"):
+        with_srid(pa.array([own]), 32631)
+    with pytest.raises(InputError, match="too short"):
+        with_srid(pa.array([b"\1"]), 32631)
+
+
+def test_a_parcel_without_geometry_is_kept(connection: Connection, tmp_path: Path) -> None:
+    """DECL-30: imported, not valid."""
+    site = make_site(connection)
+    new = new_set(connection, site.id)
+    place = new.parcels.column_names.index("geom")
+    geometry = [None, *new.parcels["geom"].to_pylist()[1:]]
+    parcels = new.parcels.set_column(place, "geom", pa.array(geometry, pa.binary()))
+    made = parcel_sets.activate(connection, dataclasses.replace(new, parcels=parcels), tmp_path, actor=ACTOR)
+    assert read_parcels(connection, made, ["geom"])["geom"].to_pylist() == geometry
+    assert read_geodataframe(connection, made, ["new_id"]).geometry.isna().tolist() == [True, False, False, False]
+
+
+def test_columns_of_another_type_are_named(connection: Connection) -> None:
+    kinds = {"site_id": "bigint", "year": "integer", "hold_id": "integer", "ori_hold": "text"}
+    with pytest.raises(InputError, match="lack the columns year, hold_id, ori_hold"):
+        copy_in(connection, "holding", pa.table({"site_id": [1]}), kinds, freeze=False)
+    odd = pa.table({"site_id": [1], "year": ["soon"], "hold_id": [1], "ori_hold": ["H"]})
+    with pytest.raises(InputError, match="another type"):
+        copy_in(connection, "holding", odd, kinds, freeze=False)
+
+
+def test_moments_days_and_json_come_back_as_they_went(connection: Connection) -> None:
+    connection.execute(text("CREATE TEMP TABLE t (a int)"))
+    connection.execute(text("CREATE TABLE s4c.odd (moment timestamptz, day date, doc jsonb, flag boolean, n bigint)"))
+    rows = pa.table(
+        {
+            "moment": pa.array([NOW, None, NOW.replace(year=1969, microsecond=123456)], pa.timestamp("us", "UTC")),
+            "day": pa.array([date(1999, 12, 31), date(2000, 2, 29), None]),
+            "doc": ['{"a": "x"}', None, "[1]"],
+            "flag": [True, False, None],
+            "n": pa.array([None, 2**40, -1], pa.int64()),
+        }
+    )
+    kinds = {"moment": "moment", "day": "date", "doc": "json", "flag": "boolean", "n": "bigint"}
+    copy_in(connection, "odd", rows, kinds, freeze=False)
+    read = copy_out(connection, "SELECT * FROM s4c.odd", {}, kinds)
+    assert read.to_pylist() == rows.to_pylist()
+
+
+def test_a_server_that_goes_away_is_said_to_be_away(database: Database) -> None:
+    connection = database.engine.connect()
+    pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with database.begin() as other:
+        other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    with pytest.raises(DatabaseUnavailableError) as raised:
+        parcel_sets.known_holdings(connection, 1, 2024)
+    assert raised.value.retryable
+    connection.invalidate()
+    connection.close()
+
+
+def test_states_are_those_of_the_database(connection: Connection) -> None:
+    for enum, name in ((SetState, "parcel_set_state"), (Mode, "import_mode")):
+        stored = connection.execute(text(f"SELECT unnest(enum_range(NULL::s4c.{name}))::text")).scalars()
+        assert set(stored) == {str(item) for item in enum}
