@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s4c_lib.cli.options import AsJson, OfSeason, OfSite, examples, noun
+from s4c_lib.cli.options import AsJson, OfSeason, OfSite, SiteName, day, examples, noun
 from s4c_lib.cli.output import note, print_record, print_records, say
 from s4c_lib.cli.session import scope_of, session_of
+from s4c_lib.cli.table_imports import DryRun, Examples, SeasonOfYear, Year, import_file
 from s4c_lib.errors import EXIT_WRONG_INPUT, InputError, NotFoundError, NothingToDoError
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from sqlalchemy import Connection
 
     from s4c_lib.catalog.seasons import Season
     from s4c_lib.catalog.sites import Site
     from s4c_lib.parameters import Parameter, Snapshot
+    from s4c_lib.uploads.tables import TableParameters
 
 app = noun("Parameters: values in force, where they come from, and their history.")
+
+
+class ConfigurationKind(StrEnum):
+    """What a configuration file is for."""
+
+    L4B = "l4b"
+    L4C = "l4c"
+
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Parameter; Sen4CAP's own names are understood.")]
 # a value may begin with a minus sign
@@ -204,6 +214,99 @@ def import_from_sen4cap(
     note(f"{len(stored)} values {'stored' if apply else 'to store (--apply does it)'}, {len(refused)} refused")
     if refused and apply:
         raise typer.Exit(EXIT_WRONG_INPUT)
+
+
+@app.command(
+    "import",
+    epilog=examples(
+        "s4c config import my_region l4b.cfg --year 2026 --mowing-start 2026-04-01",
+        "s4c config import my_region l4c.cfg --year 2026 --country NLD --practices CC,NA",
+        "s4c config import my_region l4c.cfg --dry-run",
+    ),
+)
+def import_configuration(
+    context: typer.Context,
+    site: SiteName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Configuration of mowing (L4B) or practices (L4C).")],
+    year: Year = None,
+    season: SeasonOfYear = None,
+    kind: Annotated[
+        ConfigurationKind | None, typer.Option(case_sensitive=False, help="What it is; default: by its sections.")
+    ] = None,
+    practices: Annotated[
+        str | None,
+        typer.Option(metavar="CC,NA", help="L4C: practices to monitor, of CC, FL, NFC, NA; default: those set."),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="NLD", help="L4C: country whose rules hold, three letters; default: that set.")
+    ] = None,
+    mowing_start: Annotated[
+        date | None,
+        typer.Option(parser=day, metavar="DATE", help="L4B: first day on which mowing is looked for; wins over FILE."),
+    ] = None,
+    dry_run: DryRun = False,
+    detail: Examples = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put an L4B or L4C configuration file in force for a site and year, in Sen4CAP's form or ours.
+
+    An L4C file also sets the country and the practices of the seasons of that year.
+    """
+    from s4c_lib.catalog.auxdata import Kind
+    from s4c_lib.uploads.tables import TableParameters
+    from s4c_lib.uploads.tables_kind import configuration_kind
+
+    of_kind = configuration_kind(file) if kind is None else Kind(f"{kind.value}_config")
+    if of_kind is Kind.L4B_CONFIG:
+        if practices is not None or country is not None:
+            raise InputError("--practices and --country belong to an L4C configuration.", hint=f"{file} is one of L4B")
+        parameters = TableParameters(mowing_start=mowing_start)
+    else:
+        if mowing_start is not None:
+            raise InputError("--mowing-start belongs to an L4B configuration.", hint=f"{file} is one of L4C")
+        parameters = _practice_parameters(context, site, year, season, practices, country)
+    outcome = import_file(
+        context,
+        site,
+        of_kind,
+        file,
+        year=year,
+        season=season,
+        parameters=parameters,
+        dry_run=dry_run,
+        as_json=as_json,
+        detail=detail,
+    )
+    if outcome.changed:
+        session_of(context).export("The configuration is stored. ")
+
+
+def _practice_parameters(
+    context: typer.Context,
+    site_name: str,
+    year: int | None,
+    season_name: str | None,
+    practices: str | None,
+    country: str | None,
+) -> TableParameters:
+    """What goes with an L4C configuration: as given, else as set for the site and its season."""
+    from s4c_lib.catalog.config_values import snapshot
+    from s4c_lib.catalog.seasons import list_seasons
+    from s4c_lib.catalog.sites import get_site
+    from s4c_lib.uploads.tables import TableParameters
+    from s4c_lib.uploads.tables_seasons import year_of
+
+    session = session_of(context)
+    with session.read() as connection:
+        site = get_site(connection, site_name)
+        of_year = year_of(connection, site, year=year, season=season_name)
+        seasons = [one for one in list_seasons(connection, site.id) if one.year == of_year]
+        values = snapshot(connection, today=session.today(), site=site, season=seasons[0] if seasons else None)
+    if country is None and values["processor.s4c_l4c.country"] is None:
+        raise InputError("An L4C configuration needs its country.", hint="add --country with three letters, as in NLD")
+    given = tuple(name.strip() for name in practices.split(",")) if practices is not None else None
+    chosen = tuple(str(name) for name in values["processor.s4c_l4c.practices"]) if given is None else given
+    return TableParameters(country=str(country or values["processor.s4c_l4c.country"]), practices=chosen)
 
 
 def _site_map(pairs: list[str]) -> dict[str, str]:

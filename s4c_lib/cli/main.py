@@ -16,6 +16,7 @@ from s4c_lib.cli import (
     config,
     dags,
     db,
+    declarations,
     demo,
     doctor,
     ingest,
@@ -182,6 +183,7 @@ for _name, _noun in (
     ("jobs", jobs.app),
     ("config", config.app),
     ("dags", dags.app),
+    ("declarations", declarations.app),
     ("db", db.app),
     ("synthetic", synthetic.app),
 ):

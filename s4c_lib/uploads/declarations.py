@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from pyproj import CRS
+from sqlalchemy import Connection
 
 from s4c_lib.catalog import auxdata, parcel_sets
 from s4c_lib.catalog.auxdata import AuxdataVersion
@@ -96,7 +97,7 @@ def import_declarations(
 
     Parameters
     ----------
-    storage : folder of the declarations; ``{site}/{year}/v{nnn}`` are made in it.
+    storage : folder of the site's declarations (`site_settings`); ``{year}/v{nnn}`` are made in it.
     now : moment of the import, with time zone.
     dry_run : check against the version in force and report, store nothing.
 
@@ -106,11 +107,10 @@ def import_declarations(
     ConflictError : another import of this site and year is under way.
     StorageError, DatabaseUnavailableError : nothing has changed.
     """
-    folder = storage / site.short_name
     if dry_run:
         return ImportOutcome(_prepared(database, site, request, now, progress)[1], None, None, False, None)
     with parcel_sets.import_lock(database, site.id, request.year, wait_seconds=LOCK_WAIT_SECONDS):
-        kept = _kept_copy(request.path, folder / str(request.year) / "uploads")
+        kept = _kept_copy(request.path, storage / str(request.year) / "uploads")
         with database.begin() as connection:
             version, new = auxdata.upload(
                 connection,
@@ -132,7 +132,7 @@ def import_declarations(
             with database.begin() as connection:
                 version = auxdata.reject(connection, version.id, report=report.as_dict(), actor=actor)
             page = _write_page(
-                folder / str(request.year) / "refused", f"{version.id}", report, site, request, now, None
+                storage / str(request.year) / "refused", f"{version.id}", report, site, request, now, None
             )
             return ImportOutcome(report, None, version, False, page)
         progress("store", 0)
@@ -140,7 +140,7 @@ def import_declarations(
             stored = parcel_sets.activate(
                 connection,
                 _new_set(site, request, version, prepared, report),
-                folder,
+                storage,
                 actor=actor,
             )
             version = auxdata.get_version(connection, version.id)
@@ -210,7 +210,7 @@ def _prepared(
     return _Prepared(checked, base, version, parcels, geometry, pixels), report
 
 
-def _lut(connection: Any, site: Site, year: int) -> CropLut | None:
+def _lut(connection: Connection, site: Site, year: int) -> CropLut | None:
     active = auxdata.active_version(connection, site.id, auxdata.Kind.LUT, year)
     return None if active is None else CropLut.from_dict(auxdata.parsed_of(connection, active.id))
 
@@ -373,10 +373,35 @@ def _kept_copy(path: Path, folder: Path) -> Path:
     return target
 
 
+def last_mapping(connection: Connection, site_id: int) -> ColumnMapping | None:
+    """Columns of the site's last import, of whatever year; None before the first."""
+    versions = sorted(parcel_sets.list_sets(connection, site_id), key=lambda item: item.id)
+    if not versions:
+        return None
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in versions[-1].mapping.items()
+    }
+    return ColumnMapping(**given)
+
+
+def stored_report(connection: Connection, parcel_set: ParcelSet) -> Report:
+    """The report a version was imported with; of the rows concerned it holds the first twenty."""
+    return _report_of(
+        auxdata.get_version(connection, parcel_set.auxdata_version_id).file_name,
+        parcel_sets.report_of(connection, parcel_set.id),
+    )
+
+
 def _as_before(
     request: ImportRequest, version: AuxdataVersion, current: ParcelSet, stored: Mapping[str, Any]
 ) -> ImportOutcome:
     """The outcome of the import that put this very file in force."""
+    page = Path(current.folder) / "report.html"
+    report = _report_of(request.path.name, stored)
+    return ImportOutcome(report, current, version, False, page if page.exists() else None)
+
+
+def _report_of(file: str, stored: Mapping[str, Any]) -> Report:
     known = {"kind", "file", "rows", "accepted", "set_aside", "refused", "findings"}
     findings = tuple(
         Finding(
@@ -389,17 +414,15 @@ def _as_before(
         )
         for item in stored["findings"]
     )
-    report = Report(
+    return Report(
         "declarations",
-        request.path.name,
+        file,
         stored["rows"],
         stored["accepted"],
         stored["set_aside"],
         findings,
         {key: value for key, value in stored.items() if key not in known},
     )
-    page = Path(current.folder) / "report.html"
-    return ImportOutcome(report, current, version, False, page if page.exists() else None)
 
 
 def _write_page(

@@ -15,7 +15,7 @@ from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
 from s4c_lib.parcels.declared import Objects
 from s4c_lib.parcels.inner_buffer import BUFFER_10M, BUFFER_20M, locate_parcels, shrink_parcels
 from s4c_lib.parcels.pixel_counts import PixelCounts, TileCounts, label_counts, over_tiles, own_counts
-from s4c_lib.parcels.pixel_index import PixelIndex, build_pixel_index
+from s4c_lib.parcels.pixel_index import PixelIndex, build_pixel_index, content_hash
 from s4c_lib.parcels.pixel_index_file import write_pixel_index
 
 _GRIDS = ((10, BUFFER_10M), (20, BUFFER_20M))
@@ -86,4 +86,5 @@ def write_indexes(pixels: VersionPixels, folder: Path, parcel_set_id: int) -> No
     """Write the index files of a version into its folder; files that are there are replaced one by one."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, index in pixels.indexes.items():
-        write_pixel_index(replace(index, parcel_set_id=parcel_set_id), folder / f"{name}.arrow")
+        own = replace(index, parcel_set_id=parcel_set_id)
+        write_pixel_index(replace(own, sha256=content_hash(own)), folder / f"{name}.arrow")

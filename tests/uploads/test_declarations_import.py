@@ -47,8 +47,17 @@ def site(database: Database) -> Site:
     to_degrees = Transformer.from_crs(window.grid.epsg, 4326, always_xy=True)
     extent = shapely.multipolygons([shapely.transform(box, to_degrees.transform, interleaved=False)])
     with database.begin() as connection:
-        add_site(connection, "Kempen", extent, select_tiles(extent, 1.0), actor="test")
-        return get_site(connection, "kempen")
+        made = add_site(
+            connection,
+            name="Kempen",
+            short_name="kempen",
+            geometry=extent,
+            search_geometry=extent,
+            area_km2=36,
+            tiles=select_tiles(extent, 1.0),
+            actor="test",
+        )
+        return get_site(connection, made.short_name)
 
 
 @pytest.fixture

@@ -57,6 +57,16 @@ AREA = Area(
             processors=LPIS,
         ),
         Parameter(
+            "declaration.code_normalisation",
+            Kind.STR,
+            None,
+            "Rule that makes declared crop codes match the look-up table, as a report proposed it: strip_zeros, pad_N, "
+            "drop_decimals or ignore_case; empty applies none.",
+            optional=True,
+            scopes=SITE_WIDE,
+            processors=LPIS,
+        ),
+        Parameter(
             "declaration.write_buffers",
             Kind.BOOL,
             False,
