@@ -91,6 +91,13 @@ class LeaseLostError(Sen4capError, RuntimeError):
     code = "lease_lost"
 
 
+class WorkerLostError(Sen4capError, RuntimeError):
+    """A process that did part of the work has gone."""
+
+    code = "worker_lost"
+    retryable = True
+
+
 class DatabaseUnavailableError(Sen4capError, ConnectionError):
     """The domain database cannot be reached or is not migrated."""
 

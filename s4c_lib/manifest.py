@@ -25,7 +25,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class DagEntry:
-    """One DAG: a processor of a season.
+    """One DAG: a processor of a season, or the declarations of a site (``lpis``, with an empty season).
 
     Attributes
     ----------

@@ -43,7 +43,10 @@ def test_each_season_has_its_dags(connection: Connection) -> None:
         "alpha__2024__l4a_crop_type",
         "alpha__2024__l4b_mowing",
         "alpha__2024__l4c_practices",
+        "alpha__declarations",
     ]
+    declarations = entries["alpha__declarations"]
+    assert (declarations.season, declarations.enabled, declarations.schedule) == ("", True, "by hand")
     ingest = entries["alpha__2024__ingest"]
     assert (ingest.phase, ingest.enabled, ingest.schedule, ingest.sources) == (
         "current",
@@ -92,7 +95,7 @@ def test_pools_are_those_of_the_parameters_and_sources(connection: Connection) -
 def test_the_phase_is_written_not_guessed_later(connection: Connection, today: str, phase: str, days: int) -> None:
     make_enabled(connection)
     entries = build(connection, date.fromisoformat(today))
-    assert {entry.phase for entry in entries.values()} == {phase}
+    assert {entry.phase for entry in entries.values() if entry.season} == {phase}
     interval = entries["alpha__2024__ingest"].interval
     assert interval is not None
     assert interval[2] == days
@@ -102,7 +105,7 @@ def test_a_disabled_season_stays_while_a_run_is_active(connection: Connection) -
     site, season = make_enabled(connection)
     make_season(connection, site, "2025", NEXT)
     seasons.set_enabled(connection, season, False)
-    assert {entry.season for entry in build(connection).values()} == {"2025"}
+    assert {entry.season for entry in build(connection).values()} == {"2025", ""}
     # Airflow knows a run
     entries = build(connection, active={"alpha__2024__l4a_crop_type"}.__contains__)
     kept = [entry for entry in entries.values() if entry.season == "2024"]
@@ -128,7 +131,7 @@ def test_the_manifest_of_the_same_database_is_the_same(connection: Connection) -
         make_season(connection, site, "2025", NEXT)
     first = build_manifest(connection, today=TODAY, has_active_runs=nobody)
     assert first.to_json() == build_manifest(connection, today=TODAY, has_active_runs=nobody).to_json()
-    assert len(first.dags) == 16
+    assert len(first.dags) == 2 * (2 * 4 + 1)
 
 
 @pytest.fixture
@@ -143,19 +146,19 @@ def test_without_airflow_the_manifest_is_written_all_the_same(database: Database
         site, season = make_enabled(connection)
         make_season(connection, site, "2025", NEXT)
     outcome = synchronise(database, settings, today=TODAY)
-    assert (outcome.dags, outcome.changed, outcome.pools) == (8, True, 0)
+    assert (outcome.dags, outcome.changed, outcome.pools) == (9, True, 0)
     assert "Airflow was not asked" in outcome.messages[0]
     assert not synchronise(database, settings, today=TODAY).changed
     # nobody can say whether runs are active: the DAGs of a disabled season stay until somebody can
     with database.begin() as connection:
         seasons.set_enabled(connection, season, False)
-    assert synchronise(database, settings, today=TODAY).dags == 8
+    assert synchronise(database, settings, today=TODAY).dags == 9
     found = {entry.dag_id: entry.enabled for entry in read_manifest(settings.manifest_path).dags}
-    assert sum(found.values()) == 4
+    assert sum(found.values()) == 5
     # a season disabled before anything was written leaves nothing
     settings.manifest_path.unlink()
     settings.manifest_path.with_name("m.last_good.json").unlink()
-    assert synchronise(database, settings, today=TODAY).dags == 4
+    assert synchronise(database, settings, today=TODAY).dags == 5
 
 
 def test_airflow_that_does_not_answer_is_named(database: Database, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From the manifest to DAGs: one per processor of a season, of constant shape.
+"""From the manifest to DAGs: one per processor of a season and one for a site's declarations, of constant shape.
 
 Reads one file; no database, no network, no clock. At task time only the DAG asked for is built.
 """
@@ -14,6 +14,7 @@ from airflow.sdk import DAG, get_parsing_context
 from operators.base import OPEN_TASK
 from operators.ingest import FetchOperator, PlanFetchOperator, QueryOperator, RegisterOperator
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
+from s4c_airflow.declarations_dag import declarations_dag
 from s4c_airflow.forms import form
 from s4c_airflow.timetables import IngestTimetable, SeasonTimetable
 from s4c_lib.manifest import DagEntry, Manifest, read_manifest
@@ -36,7 +37,7 @@ def shard_of(site: str, shards: int) -> int:
 
 
 def season_dags(shard: int, shards: int) -> dict[str, DAG]:
-    """Return the season DAGs of one DAG file, by name."""
+    """Return the DAGs of one DAG file, by name."""
     manifest = read_manifest(Settings().manifest_path)
     wanted = get_parsing_context().dag_id
     return {
@@ -48,6 +49,8 @@ def season_dags(shard: int, shards: int) -> dict[str, DAG]:
 
 def build(entry: DagEntry, manifest: Manifest) -> DAG:
     """Return the DAG of one manifest entry."""
+    if entry.processor == "lpis":
+        return declarations_dag(entry, FIRST_DAY)
     dag = DAG(
         dag_id=entry.dag_id,
         dag_display_name=entry.dag_id,

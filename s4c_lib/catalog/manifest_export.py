@@ -26,13 +26,18 @@ def dag_id(site: str, season: str, processor: str) -> str:
     return f"{site}__{season}__{DAG_NAMES[processor]}"
 
 
+def declarations_dag_id(site: str) -> str:
+    """Return the name of the DAG that imports a site's declarations: ``<site>__declarations``."""
+    return f"{site}__declarations"
+
+
 def build_manifest(connection: Connection, *, today: date, has_active_runs: Callable[[str], bool]) -> Manifest:
     """Return the manifest of what the database says.
 
     Parameters
     ----------
-    has_active_runs : tells whether Airflow still has a queued or running run of a DAG. A disabled season keeps
-        its DAGs, without schedule, as long as one has (a DAG removed in mid-run leaves its run hanging).
+    has_active_runs : tells whether Airflow still has a queued or running run of a DAG. A disabled season or site
+        keeps its DAGs, without schedule, as long as one has (a DAG removed in mid-run leaves its run hanging).
     """
     settings = snapshot(connection, today=today)
     entries: list[DagEntry] = []
@@ -43,11 +48,31 @@ def build_manifest(connection: Connection, *, today: date, has_active_runs: Call
             active = (season.id, entry.processor) in open_jobs
             if entry.enabled or active or has_active_runs(entry.dag_id):
                 entries.append(entry)
+    for site in sites.values():
+        entry = _declarations_entry(site)
+        if entry.enabled or has_active_runs(entry.dag_id):
+            entries.append(entry)
     pools = {"cpu": int(settings["pools.cpu"]), "memory": int(settings["pools.memory"])}
     pools["db_write"] = int(settings["pools.db_write"])
     for source in list_sources(connection):
         pools[source.pool] = max(pools.get(source.pool, 0), source.max_connections)
     return Manifest(dags=tuple(entries), pools=pools, sync_minutes=int(settings["sync.interval_minutes"]))
+
+
+def _declarations_entry(site: Site) -> DagEntry:
+    return DagEntry(
+        dag_id=declarations_dag_id(site.short_name),
+        processor="lpis",
+        site=site.short_name,
+        site_name=site.name,
+        season="",
+        season_name="",
+        start="",
+        end="",
+        phase="",
+        enabled=site.enabled,
+        schedule="by hand",
+    )
 
 
 def _open_jobs(connection: Connection) -> set[tuple[int, str]]:

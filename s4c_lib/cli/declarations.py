@@ -63,7 +63,9 @@ def inspect(
     if as_json:
         print_record(found, as_json=True)
         return
-    print_record({key: value for key, value in found.items() if key not in {"columns", "samples", "findings"}}, as_json=False)
+    print_record(
+        {key: value for key, value in found.items() if key not in {"columns", "samples", "findings"}}, as_json=False
+    )
     say("")
     first = found["samples"][0] if found.get("samples") else {}
     rows = [
@@ -156,33 +158,35 @@ def import_(
     Without columns, those of the last import of the site are taken, else a known layout. Exit code 2 when the file is
     refused.
     """
-    from dataclasses import replace
-
     from s4c_lib.catalog.sites import get_site
-    from s4c_lib.parcels.identity import Mode
-    from s4c_lib.uploads.declarations import ImportRequest, import_declarations, last_mapping
-    from s4c_lib.uploads.site_settings import site_settings
+    from s4c_lib.uploads.declarations import import_declarations
+    from s4c_lib.uploads.requests import Wish, import_request
 
     session = session_of(context)
-    try:
-        chosen = Mode(mode)
-    except ValueError as error:
-        raise InputError(f"There is no mode {mode!r}.", hint=f"choose from {', '.join(Mode)}") from error
     with session.read() as connection:
         site = get_site(connection, site_name)
-        settings = site_settings(connection, site, session.today())
-        known = None if parcel_id or crop else last_mapping(connection, site.id)
-    mapping = known or _mapping(_existing(file), parcel_id, crop, holding, area, layer)
-    options = replace(
-        settings.options, layer=layer, encoding=encoding, epsg=epsg, country=country, na_is_crop=na_is_crop
+    settings = {
+        "layer": layer,
+        "encoding": encoding,
+        "epsg": epsg,
+        "country": country,
+        "na_is_crop": na_is_crop or None,
+    }
+    wish = Wish(
+        str(_existing(file).absolute()),
+        year,
+        mode,
+        _columns(parcel_id, crop, holding, area),
+        {name: value for name, value in settings.items() if value is not None},
     )
-    request = ImportRequest(_existing(file).absolute(), mapping, year, chosen, options)
+    request, folder, origin = import_request(session.database, site, wish, today=session.today())
+    note(origin)
     with progress("import") as step:
         outcome = import_declarations(
             session.database,
             site,
             request,
-            storage=settings.folder,
+            storage=folder,
             actor=session.actor,
             now=session.now(),
             dry_run=dry_run,
@@ -328,15 +332,13 @@ def _mapping(
     file: Path, parcel_id: str | None, crop: str | None, holding: str | None, area: str | None, layer: str | None
 ) -> ColumnMapping:
     """Columns as given, else those of a known layout."""
-    from s4c_lib.parcels.declared import ColumnMapping
     from s4c_lib.parcels.inspection import inspect as look
     from s4c_lib.parcels.mapping import suggest
+    from s4c_lib.uploads.requests import columns_of
 
-    if parcel_id and crop:
-        name, _, unit = (area or "").partition(":")
-        return ColumnMapping(_names(parcel_id), crop, _names(holding), area=name or None, area_unit=unit or "ha")
-    if parcel_id or crop or holding:
-        raise InputError("The columns of parcel and crop go together.", hint="give --parcel-id and --crop")
+    given = columns_of(_columns(parcel_id, crop, holding, area))
+    if given is not None:
+        return given
     proposal = suggest([column["name"] for column in look(file, layer).as_dict()["columns"]])
     if proposal is None:
         raise InputError(
@@ -347,8 +349,15 @@ def _mapping(
     return proposal.mapping
 
 
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+def _columns(parcel_id: str | None, crop: str | None, holding: str | None, area: str | None) -> dict[str, str] | None:
+    """Columns by role, as given; None without any."""
+    if not (parcel_id or crop or holding or area):
+        return None
+    if not (parcel_id and crop):
+        raise InputError("The columns of parcel and crop go together.", hint="give --parcel-id and --crop")
+    name, _, unit = (area or "").partition(":")
+    given = {"parcel_id": parcel_id, "crop": crop, "holding": holding, "area": name, "area_unit": unit}
+    return {role: value for role, value in given.items() if value}
 
 
 def _options(

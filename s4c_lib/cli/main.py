@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from s4c_lib.cli import (
     doctor,
     ingest,
     jobs,
+    lut,
+    practices,
     products,
     season,
     season_runs,
@@ -184,6 +187,8 @@ for _name, _noun in (
     ("config", config.app),
     ("dags", dags.app),
     ("declarations", declarations.app),
+    ("lut", lut.app),
+    ("practices", practices.app),
     ("db", db.app),
     ("synthetic", synthetic.app),
 ):
@@ -195,6 +200,8 @@ for _module in (status, ingest, doctor, demo):
 
 def main() -> None:
     """Run the program; the entry point."""
+    # `docker stop` and `timeout` end with SIGTERM: as after Ctrl-C, nothing half-made stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

@@ -75,9 +75,10 @@ def check(
     from s4c_lib.uploads.tables_seasons import harvest_year
 
     content, name = table_content(PRACTICE_KINDS[practice.value], file)
-    of_year = harvest_year(content, practice.value, country=country) if year is None else year
-    _, report = read_practice_table(content, name, practice.value, year=of_year, country=country)
-    print_report(report, as_json=as_json, more={"year": of_year}, detail=detail)
+    found = harvest_year(content, practice.value, country=country) if year is None else year
+    # Without any date there is none to be far from the season.
+    _, report = read_practice_table(content, name, practice.value, year=found or 2000, country=country)
+    print_report(report, as_json=as_json, more={"year": found}, detail=detail)
     end_refused(report)
 
 
@@ -146,7 +147,7 @@ def list_tables(
             if one.kind in PRACTICE_OF and (everything or one.state is auxdata.State.ACTIVE)
         ]
         years = sorted({one.year for one in versions})
-        against = {one.id: found for each in years for one, found in compared_again(connection, site.id, each)}
+        against = {one.id: found for each in years for one, found in compared_again(connection, site, each)}
         records = [
             _record(connection, one, PRACTICE_OF[one.kind], against.get(one.id))
             for one in sorted(versions, key=lambda one: (-one.year, list(PRACTICE_OF).index(one.kind), -one.id))

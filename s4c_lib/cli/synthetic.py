@@ -27,6 +27,10 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes; default: one a core. Their number changes nothing in the result.")
 ]
 Cloudiness = Annotated[float, typer.Option(min=0, max=1, help="Share of the ground under cloud, mean of the dates.")]
+CloudMissed = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of cloud that the scene classification calls clear.")
+]
+SoilAsCloud = Annotated[float, typer.Option(min=0, max=1, help="Share of bright bare soil that it calls cloud.")]
 Mislabelled = Annotated[
     float, typer.Option(min=0, max=1, help="Share of declarations that name another crop than grows there.")
 ]
@@ -55,12 +59,8 @@ def make(
         str, typer.Option(metavar="TILE[,TILE]", help="Neighbouring Sentinel-2 tiles of one UTM zone.")
     ] = ",".join(defaults.TILES),
     cloudiness: Cloudiness = defaults.CLOUDINESS,
-    cloud_missed: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of cloud that the scene classification calls clear.")
-    ] = defaults.CLOUD_MISSED,
-    soil_as_cloud: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of bright bare soil that it calls cloud.")
-    ] = defaults.SOIL_AS_CLOUD,
+    cloud_missed: CloudMissed = defaults.CLOUD_MISSED,
+    soil_as_cloud: SoilAsCloud = defaults.SOIL_AS_CLOUD,
     mislabelled: Mislabelled = defaults.MISLABELLED,
     radar_days: RadarDays = None,
     parity: Annotated[
@@ -126,6 +126,8 @@ def series(
         typer.Option(metavar="NAME[,NAME]", help="Of the observation table, such as ndvi,vv,vh; default: all."),
     ] = None,
     cloudiness: Cloudiness = defaults.CLOUDINESS,
+    cloud_missed: CloudMissed = defaults.CLOUD_MISSED,
+    soil_as_cloud: SoilAsCloud = defaults.SOIL_AS_CLOUD,
     mislabelled: Mislabelled = defaults.MISLABELLED,
     radar_days: RadarDays = None,
     daily_lai: Annotated[
@@ -147,6 +149,8 @@ def series(
         end=end,
         variables=names,
         cloudiness=cloudiness,
+        cloud_missed=cloud_missed,
+        soil_as_cloud=soil_as_cloud,
         mislabelled=mislabelled,
         radar_days=radar_days,
         daily_lai=daily_lai,
@@ -187,6 +191,8 @@ def declarations(
 
     if out.exists():
         raise InputError(f"{out} exists", hint="give a new name")
+    if not (32601 <= epsg <= 32660 or 32701 <= epsg <= 32760):
+        raise InputError(f"EPSG:{epsg} is no UTM zone of WGS 84", hint="--epsg 32631")
     made = write_parcels_only(grid_for(parcels, west, north, epsg), parcels, out, seed, faults=faults)
     print_record({"file": str(out), "parcels": made.parcels, "rows": made.rows, "faults": made.faults}, as_json=as_json)
 

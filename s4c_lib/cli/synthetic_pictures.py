@@ -47,7 +47,7 @@ def pictures(
 ) -> None:
     """Draw a season: parcels with their events, maps, clouds, all crops; no product is written.
 
-    The options are those of `s4c synthetic make`: the same options show the season it makes.
+    The options mean what they do for `s4c synthetic make`, whose other options are at their defaults here.
     """
     from s4c_lib.synthetic.pictures.album import make_pictures
     from s4c_lib.synthetic.world import SeasonOptions

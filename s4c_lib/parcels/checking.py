@@ -137,9 +137,13 @@ def check_declarations(
     kept = taken(rows, keep)
     findings = [*findings, *missing]
     facts = _facts(rows, mapping)
-    if rows.crs is None or not len(kept):
-        return None, _report(path, len(rows), len(kept), findings, facts)
-    crs, unknown = identify(rows.crs)
+    total, stated = len(rows), rows.crs
+    if stated is None or not len(kept):
+        return None, _report(path, total, len(kept), findings, facts)
+    rejects = _rejects(rows, keep, missing)
+    # Half a million outlines take a third of a gigabyte: what is copied is let go.
+    del rows
+    crs, unknown = identify(stated)
     findings += [] if unknown is None else [unknown]
     identifiers = distinguished(kept.ori_id_raw, kept.src_row, columns=", ".join(mapping.parcel_id))
     findings += identifiers.findings
@@ -156,6 +160,7 @@ def check_declarations(
         place=None if centre is None else (centre.x, centre.y),
     )
     findings += found
+    kept = replace(kept, geometry=geometry.geometry)
     progress("position", 0)
     bounds = total_bounds(kept.geometry)
     if bounds is not None:
@@ -174,11 +179,17 @@ def check_declarations(
             normalisation=options.code_normalisation,
         )
         findings += about_codes
+        if options.code_normalisation is not None:
+            # Stored as the table writes them, so that everything after joins by plain text.
+            known = match.position >= 0
+            codes = kept.ori_crop.copy()
+            codes[known] = np.asarray(lut.ori_crop, dtype=object)[match.position[known]]
+            kept = replace(kept, ori_crop=codes)
         facts |= {"crop_codes_matched_pct": round(100 * match.share, 2)}
     facts |= {"crs": crs.to_string(), "area_ha": round(float(geometry.area_m2.sum()) / 1e4, 1)}
     progress("checked", 1)
-    checked = CheckedDeclarations(kept, crs, identifiers.ori_id, geometry, _rejects(rows, keep, missing))
-    return checked, _report(path, len(rows), len(kept), findings, facts)
+    checked = CheckedDeclarations(kept, crs, identifiers.ori_id, geometry, rejects)
+    return checked, _report(path, total, len(kept), findings, facts)
 
 
 def taken(rows: DeclaredRows, keep: npt.NDArray[np.bool_]) -> DeclaredRows:

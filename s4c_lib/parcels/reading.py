@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -355,7 +356,8 @@ def _remarks(remarks: Sequence[str]) -> list[Finding]:
     """DECL-15: what GDAL itself remarked while reading."""
     if not remarks:
         return []
-    distinct = list(dict.fromkeys(remarks))
+    # GDAL names the copy it reads; its folder means nothing to the user.
+    distinct = list(dict.fromkeys(re.sub(r"(?<![\w/])/(?:[^/\s]+/)+(?=[^/\s]+)", "", remark) for remark in remarks))
     message = f"{len(remarks)} remarks while reading, first: {distinct[0]}"
     return [finding("DECL-15", Severity.WARNING, message, examples=distinct, count=len(remarks))]
 

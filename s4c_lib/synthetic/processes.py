@@ -6,9 +6,10 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from s4c_lib.errors import InputError
+from s4c_lib.errors import InputError, WorkerLostError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -39,5 +40,9 @@ def map_in_order(
     )
     try:
         yield from pool.map(function, items, chunksize=bundle)
+    except BrokenProcessPool as error:
+        raise WorkerLostError(
+            "A worker process was ended from outside, as happens when memory runs out.", hint="try --workers 1"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -19,7 +19,7 @@ from s4c_lib.synthetic.optical_view import optical_view
 from s4c_lib.synthetic.processes import map_in_order
 from s4c_lib.synthetic.radar_view import radar_view
 from s4c_lib.synthetic.season_truth import write_truth
-from s4c_lib.synthetic.views import View
+from s4c_lib.synthetic.views import CLEAR_SCHEMA, PASS_SCHEMA, View
 from s4c_lib.synthetic.whole_folder import whole_folder
 from s4c_lib.synthetic.world import SeasonOptions, World, make_world
 
@@ -89,8 +89,9 @@ def _fill(world: World, folder: Path, target: Path, workers: int, progress: Prog
     options = world.options
     write_declarations(world.landscape, folder / "declarations", options.seed, year=options.year)
     views = sorted(_look(world, folder / "archive", workers, progress), key=lambda view: view.order)
-    passes = pa.concat_tables([view.flight for view in views])
-    clear = pa.concat_tables([view.clear for view in views if view.clear is not None])
+    passes = pa.concat_tables([PASS_SCHEMA.empty_table(), *(view.flight for view in views)])
+    seen = [view.clear for view in views if view.clear is not None]
+    clear = pa.concat_tables([CLEAR_SCHEMA.empty_table(), *seen])
     write_truth(world, folder, passes, clear)
     products = sum(view.products for view in views)
     shares = [share for share in passes.column("cloud_share").to_pylist() if share is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ def whole_folder(target: Path, *, mark: str, overwrite: bool, needed_bytes: int)
     DiskFullError : too little space, at the start or while writing.
     StorageError : another failure of the disk.
     """
-    target = target.absolute()
+    # Behind a link, the folder itself is replaced; a mounted one cannot be.
+    target = target.resolve()
     _check_target(target, mark, overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +58,8 @@ def _check_target(target: Path, mark: str, overwrite: bool) -> None:
         return
     if not target.is_dir():
         raise InputError(f"{target} is a file", hint="give a folder")
+    if os.path.ismount(target):
+        raise InputError(f"{target} is a mount point and cannot be replaced", hint="give a folder in it")
     if not any(target.iterdir()):
         return
     if not overwrite:
@@ -77,7 +81,7 @@ def _put_in_place(partial: Path, target: Path) -> None:
         old = partial.with_name(f"{partial.name}.old")
         target.rename(old)
         partial.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old)
         return
     # rename replaces an empty folder
     partial.rename(target)

@@ -16,7 +16,7 @@ from s4c_lib.geography.sentinel2_tiles import tile as tile_of
 PIXEL_M = 10
 # 10, 20 and 60 m pixels all fit into it.
 CELL_M = 60
-LONGEST_DAYS = 400
+LONGEST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def check_dates(start: date, end: date) -> None:
     """
     if end < start:
         raise InputError(f"the season ends on {end}, before it starts on {start}", hint="swap --start and --end")
-    if (end - start).days >= LONGEST_DAYS:
+    if (end - start).days > LONGEST_DAYS:
         raise InputError(
             f"{start} to {end} are more than {LONGEST_DAYS} days: one season holds one harvest",
             hint="make one season a year",

@@ -191,9 +191,8 @@ def _prepared(
     delivery = ParcelRows(checked.ori_id, checked.rows.ori_hold, checked.rows.ori_crop, checked.facts.geometry)
     version = next_version(delivery, known_parcels(known_rows), request.mode)
     parcels = assembled(version, _delivered(checked, holdings), known_rows, now)
-    outlines = shapely.from_wkb(parcels["geom"].to_numpy(zero_copy_only=False))
     takes_part = _flags(parcels, "geom_valid") | _flags(parcels, "geom_repaired")
-    geometry: Objects = np.array(outlines, dtype=object)
+    geometry = _outlines(version, checked.facts.geometry, parcels)
     geometry[~takes_part | _flags(parcels, "is_deleted")] = None
     if ((version.row < 0) & ~version.is_deleted).any():
         parcels = _with_shared_ground(parcels, geometry, checked.crs, request)
@@ -208,6 +207,17 @@ def _prepared(
         facts={**report.facts, "mode": str(request.mode), "changes": version.counts(), "year": request.year},
     )
     return _Prepared(checked, base, version, parcels, geometry, pixels), report
+
+
+def _outlines(version: NextVersion, delivered: Objects, parcels: pa.Table) -> Objects:
+    """Outlines of all parcels: the delivery's own objects, and those carried over."""
+    outlines = np.empty(len(version), dtype=object)
+    named = version.row >= 0
+    outlines[named] = delivered[version.row[named]]
+    carried = np.flatnonzero(~named)
+    wkb = parcels["geom"].take(pa.array(carried)).to_numpy(zero_copy_only=False)
+    outlines[carried] = shapely.from_wkb(wkb)
+    return outlines
 
 
 def _lut(connection: Connection, site: Site, year: int) -> CropLut | None:
@@ -371,17 +381,6 @@ def _kept_copy(path: Path, folder: Path) -> Path:
             Path(partial).unlink(missing_ok=True)
         raise StorageError(f"{path.name} could not be kept in {folder}: {error.strerror or error}.") from error
     return target
-
-
-def last_mapping(connection: Connection, site_id: int) -> ColumnMapping | None:
-    """Columns of the site's last import, of whatever year; None before the first."""
-    versions = sorted(parcel_sets.list_sets(connection, site_id), key=lambda item: item.id)
-    if not versions:
-        return None
-    given: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in versions[-1].mapping.items()
-    }
-    return ColumnMapping(**given)
 
 
 def stored_report(connection: Connection, parcel_set: ParcelSet) -> Report:

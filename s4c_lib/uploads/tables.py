@@ -224,9 +224,9 @@ def table_content(kind: Kind, source: Path | bytes, name: str | None = None) -> 
         return source, name
     # Bytes of a name that are no text could neither be stored nor shown.
     shown = name or source.name.encode("utf-8", "replace").decode()
-    if not source.is_file():
-        raise InputError(f"There is no file {source}.", hint="correct the path")
     try:
+        if not source.is_file():
+            raise InputError(f"There is no file {source}.", hint="correct the path")
         _check_size(kind, shown, source.stat().st_size)
         return source.read_bytes(), shown
     except OSError as error:
@@ -251,7 +251,7 @@ def _previous(connection: Connection, site: Site, kind: Kind, year: int) -> L4bC
 
 def _checked(connection: Connection, site: Site, year: int, table: Table | None, report: Report) -> Report:
     """The report with what the comparison with other uploads adds."""
-    return report if table is None else with_comparison(report, compared(connection, site.id, year, table))
+    return report if table is None else with_comparison(report, compared(connection, site, year, table))
 
 
 def with_comparison(report: Report, against: Against) -> Report:

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import auxdata, parcel_sets
+from s4c_lib.catalog import auxdata, config_values, parcel_sets
 from s4c_lib.catalog.auxdata import PRACTICE_KINDS, AuxdataVersion, Kind
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
 from s4c_lib.catalog.practice_rows import read_practice_table
+from s4c_lib.catalog.sites import Site
 from s4c_lib.parcels.crop_lut import CropLut, lut_against_declared
 from s4c_lib.parcels.declared import Objects
 from s4c_lib.parcels.findings import Finding, Severity
@@ -50,33 +51,30 @@ class Declared:
     area_m2: Any
 
 
-def compared(
-    connection: Connection,
-    site_id: int,
-    year: int,
-    table: CropLut | L4bConfiguration | L4cConfiguration | PracticeTable,
-) -> Against:
+def compared(connection: Connection, site: Site, year: int, table: Table) -> Against:
     """Compare a table with the declarations (crop codes, practices) or with the crop codes (L4B) of a site and year."""
     if isinstance(table, L4bConfiguration):
-        lut = lut_in_force(connection, site_id, year)
+        lut = lut_in_force(connection, site.id, year)
         return Against() if lut is None else Against(l4b_against_lut(table, lut))
     if isinstance(table, L4cConfiguration):
         return Against()
-    declared = declared_in_force(connection, site_id, year)
-    return _crop_codes(table, declared) if isinstance(table, CropLut) else _practices(table, declared)
+    declared = declared_in_force(connection, site.id, year)
+    if isinstance(table, PracticeTable):
+        return _practices(table, declared)
+    return _crop_codes(table, declared, _rule(connection, site))
 
 
-def compared_again(connection: Connection, site_id: int, year: int) -> list[tuple[AuxdataVersion, Against]]:
+def compared_again(connection: Connection, site: Site, year: int) -> list[tuple[AuxdataVersion, Against]]:
     """Compare all tables in force with the declarations, as after an import of those; LUT first, then practices."""
-    declared = declared_in_force(connection, site_id, year)
+    declared = declared_in_force(connection, site.id, year)
     results = []
     for kind in (Kind.LUT, *PRACTICE_KINDS.values()):
-        version = auxdata.active_version(connection, site_id, kind, year)
+        version = auxdata.active_version(connection, site.id, kind, year)
         if version is None:
             continue
         if kind is Kind.LUT:
             lut = CropLut.from_dict(auxdata.parsed_of(connection, version.id))
-            results.append((version, _crop_codes(lut, declared)))
+            results.append((version, _crop_codes(lut, declared, _rule(connection, site))))
         else:
             practice = next(name for name, one in PRACTICE_KINDS.items() if one is kind)
             table = read_practice_table(connection, version.id, practice)
@@ -102,10 +100,17 @@ def declared_in_force(connection: Connection, site_id: int, year: int) -> Declar
     )
 
 
-def _crop_codes(lut: CropLut, declared: Declared | None) -> Against:
+def _rule(connection: Connection, site: Site) -> str | None:
+    """The rule by which a site's crop codes are matched, as set for it or everywhere."""
+    wide, narrow = config_values.stored_values(connection), config_values.stored_values(connection, site=site)
+    rule = {**wide, **narrow}.get("declaration.code_normalisation")
+    return None if rule is None else str(rule)
+
+
+def _crop_codes(lut: CropLut, declared: Declared | None, rule: str | None) -> Against:
     if declared is None:
         return Against()
-    match, findings = lut_against_declared(lut, declared.ori_crop, area_m2=declared.area_m2)
+    match, findings = lut_against_declared(lut, declared.ori_crop, area_m2=declared.area_m2, normalisation=rule)
     # Rows are those of the declarations, not of this file. And a table is never refused for the sake of declarations:
     # when both are replaced, one of them has to come first.
     shown = tuple(

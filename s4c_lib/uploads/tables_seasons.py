@@ -14,7 +14,7 @@ from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import InputError
 from s4c_lib.parcels.practice_tables import read_practice_table
 
-_NO_YEAR: Final = 1900
+_ANY_YEAR: Final = 2000
 
 
 def year_of(connection: Connection, site: Site, *, year: int | None = None, season: str | None = None) -> int:
@@ -54,14 +54,17 @@ def season_span(seasons: Sequence[Season]) -> tuple[date, date] | None:
     return min(one.dates.start for one in seasons), max(one.dates.end for one in seasons)
 
 
-def harvest_year(content: bytes, practice: str, *, country: str | None = None) -> int:
-    """Return the year in which most harvests of a practice table begin; the first of several, 1900 where none does.
+def harvest_year(content: bytes, practice: str, *, country: str | None = None) -> int | None:
+    """Return the year in which most harvests of a practice table begin, the first of several.
 
-    For a check without a site: there is no season that tells the year.
+    For a check without a site, where no season tells the year. Without harvests all dates count; None without any.
     """
-    table, _ = read_practice_table(content, "", practice, year=_NO_YEAR, country=country)
-    starts = np.empty(0, "datetime64[D]") if table is None else table.h_start[~np.isnat(table.h_start)]
-    if not len(starts):
-        return _NO_YEAR
-    years, counts = np.unique(starts.astype("datetime64[Y]").astype(int) + 1970, return_counts=True)
-    return int(years[np.argmax(counts)])
+    table, _ = read_practice_table(content, "", practice, year=_ANY_YEAR, country=country)
+    if table is None:
+        return None
+    every = np.concatenate([table.veg_start, table.h_end, table.p_start, table.p_end])
+    for days in (table.h_start, every):
+        years, counts = np.unique(days[~np.isnat(days)].astype("datetime64[Y]"), return_counts=True)
+        if len(years):
+            return int(years[np.argmax(counts)].astype(int)) + 1970
+    return None

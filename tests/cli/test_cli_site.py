@@ -134,7 +134,7 @@ def test_enabling_and_disabling_rewrites_the_manifest(
     assert "does not answer" in answer.err  # Airflow is away: a note, not a failure
     assert dags() == []
     s4c("site", "enable", "test_land")
-    assert len(dags()) == 4
+    assert len(dags()) == 5
 
 
 def test_an_unwritable_manifest_is_a_warning_that_says_how_to_repair_it(s4c: Run, site: str, folder: Path) -> None:

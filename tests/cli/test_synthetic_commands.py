@@ -75,7 +75,7 @@ def test_tiles_are_read_as_people_write_them(s4c: Run, folder: Path) -> None:
     [
         (("--start", "2021-06-04", "--end", "2021-06-01"), "before it starts"),
         (("--start", "2021-13-01"), "is no date"),
-        (("--start", "2020-01-01", "--end", "2021-12-31"), "more than 400 days"),
+        (("--start", "2020-01-01", "--end", "2021-12-31"), "more than 366 days"),
         (("--start", "1999-06-01", "--end", "1999-06-20"), "1999"),
         (("--size", 60, "--parcels", 2), "too small for 2 parcels"),
         (("--size", 30, "--parcels", 1), "no whole number of 60 m cells"),

@@ -53,6 +53,23 @@ def entries(site: str, season: str = "2025", *, enabled: bool = True, phase: str
     )
 
 
+def declarations_of(site: str, *, enabled: bool = True) -> DagEntry:
+    """Return the DAG of a site's declarations."""
+    return DagEntry(
+        dag_id=f"{site}__declarations",
+        processor="lpis",
+        site=site,
+        site_name=site.title(),
+        season="",
+        season_name="",
+        start="",
+        end="",
+        phase="",
+        enabled=enabled,
+        schedule="by hand",
+    )
+
+
 def manifest_of(*found: DagEntry) -> Manifest:
     return Manifest(dags=found, pools={"cpu": 2, "memory": 1, "db_write": 2, "ds_archive": 2})
 

@@ -40,7 +40,7 @@ def test_wet_weather_brings_the_clouds():
 
 
 def test_impossible_cloudiness_is_refused():
-    with pytest.raises(InputError, match=r"cloudiness 1\.5"):
+    with pytest.raises(InputError, match=r"not 1\.5"):
         cloud_cover(weather(), passes(3), 1.5)
 
 

@@ -252,3 +252,33 @@ def test_two_imports_at_a_time_do_not_mix(
     monkeypatch.setattr(declarations, "LOCK_WAIT_SECONDS", 0.2)
     with import_lock(database, site.id, 2021, wait_seconds=1), pytest.raises(ConflictError, match="Another import"):
         importing(delivered / "declarations.gpkg")
+
+
+def test_a_rule_for_codes_is_applied_where_it_was_asked_for(
+    importing: Callable[..., ImportOutcome], database: Database, site: Site, tmp_path: Path
+) -> None:
+    import geopandas as gpd
+
+    from s4c_lib.parcels.crop_lut import read_crop_lut
+
+    lut = b"Ori_crop,CTnum,CT,LC,EAA,AL,PGrass,TGrass,Fallow,Cwater\n046,1,Avena,1,1,1,0,0,0,0\n"
+    table, _ = read_crop_lut(lut, "lut.csv")
+    assert table is not None
+    with database.begin() as connection:
+        version, _ = auxdata.upload(
+            connection, site.id, auxdata.Kind.LUT, 2021, file_name="lut.csv", content=lut, parameters={}, actor="test"
+        )
+        auxdata.start_validation(connection, version.id, actor="test")
+        auxdata.activate(connection, version.id, report={}, parsed=table.as_dict(), actor="test")
+    box = shapely.box(*window_of(["31UFS", "31UFT"], 600).grid.bounds)
+    frame = gpd.GeoDataFrame(
+        {"FUNCTIONEE": ["a"], "GRONDBEDEK": [46.0], "FakeBRSnr": ["h"]}, geometry=[box], crs="EPSG:32631"
+    )
+    frame.to_file(tmp_path / "one.gpkg")
+
+    without = importing(tmp_path / "one.gpkg", dry_run=True)
+    assert without.report.of("DECL-40") is not None
+    outcome = importing(tmp_path / "one.gpkg", code_normalisation="strip_zeros")
+    assert outcome.parcel_set is not None
+    with database.begin() as connection:
+        assert read_parcels(connection, outcome.parcel_set)["ori_crop"].to_pylist() == ["046"]

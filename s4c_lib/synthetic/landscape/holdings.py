@@ -71,6 +71,8 @@ def clustered_holdings(places: Floats, seed: int) -> Holdings:
 def listed_holdings(count: int, rng: np.random.Generator) -> Ints:
     """Farms of parcels without a place: one after the other, int64 (count,)."""
     sizes = np.ceil(_sizes(2 * count, rng)).astype(np.int64)
+    while sizes.sum() < count:
+        sizes = np.concatenate([sizes, np.ceil(_sizes(count, rng)).astype(np.int64)])
     return np.repeat(np.arange(len(sizes)), sizes)[:count]
 
 

@@ -75,17 +75,21 @@ def cloud_cover(weather: Weather, passes: Sequence[OpticalPass], cloudiness: flo
 
     Parameters
     ----------
-    cloudiness : mean wanted, 0.02..0.98; the weather of the passes moves it when they are few.
+    cloudiness : mean wanted, 0..1; the weather of the passes moves it when they are few. 0 and 1 are exact, what lies
+        within 0.02 of them is taken as 0.02 from them.
 
     Raises
     ------
     InputError
-        When the cloudiness lies outside its bounds.
+        When the cloudiness is no share.
     """
     from scipy.stats import beta, norm
 
-    if not 0.02 <= cloudiness <= 0.98:
-        raise InputError(f"cloudiness {cloudiness} is outside 0.02..0.98")
+    if not 0 <= cloudiness <= 1:
+        raise InputError(f"cloudiness is a share, not {cloudiness}", hint="give 0 to 1")
+    if cloudiness in (0, 1):
+        return np.full(len(passes), cloudiness, dtype=np.float32)
+    cloudiness = min(max(cloudiness, 0.02), 0.98)
     latent = np.array([float(weather.overcast[weather.index(flight.start.date())]) for flight in passes])
 
     def cover(shift: float) -> npt.NDArray[np.float64]:
