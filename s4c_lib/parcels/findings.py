@@ -115,6 +115,29 @@ class Report:
         }
 
 
+def stored_report(stored: Mapping[str, Any], file: str) -> Report:
+    """The report that `Report.as_dict` made; of the rows concerned the first twenty are left.
+
+    Parameters
+    ----------
+    file : name to show, for the same content may have come under another.
+    """
+    known = {"kind", "file", "rows", "accepted", "set_aside", "refused", "findings"}
+    findings = tuple(
+        Finding(
+            item["code"],
+            Severity(item["severity"]),
+            item["message"],
+            item["count"],
+            tuple(item["examples"]),
+            tuple(item["rows"]),
+        )
+        for item in stored["findings"]
+    )
+    facts = {key: value for key, value in stored.items() if key not in known}
+    return Report(stored["kind"], file, stored["rows"], stored["accepted"], stored["set_aside"], findings, facts)
+
+
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Gravest first, then by code."""
     return tuple(sorted(findings, key=lambda item: (item.severity.rank, item.code)))

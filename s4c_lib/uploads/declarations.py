@@ -36,6 +36,7 @@ from s4c_lib.parcels.checking import (
 from s4c_lib.parcels.crop_lut import CropLut
 from s4c_lib.parcels.declared import ColumnMapping, Objects
 from s4c_lib.parcels.findings import Finding, Report, Severity, finding, ordered
+from s4c_lib.parcels.findings import stored_report as findings_of
 from s4c_lib.parcels.geometry_blocks import reproject
 from s4c_lib.parcels.geometry_checks import shared_ground
 from s4c_lib.parcels.identity import Mode, NextVersion, ParcelRows, assembled, assign_numbers, next_version
@@ -384,11 +385,9 @@ def _kept_copy(path: Path, folder: Path) -> Path:
 
 
 def stored_report(connection: Connection, parcel_set: ParcelSet) -> Report:
-    """The report a version was imported with; of the rows concerned it holds the first twenty."""
-    return _report_of(
-        auxdata.get_version(connection, parcel_set.auxdata_version_id).file_name,
-        parcel_sets.report_of(connection, parcel_set.id),
-    )
+    """The report a version was imported with."""
+    version = auxdata.get_version(connection, parcel_set.auxdata_version_id)
+    return findings_of(parcel_sets.report_of(connection, parcel_set.id), version.file_name)
 
 
 def _as_before(
@@ -396,32 +395,8 @@ def _as_before(
 ) -> ImportOutcome:
     """The outcome of the import that put this very file in force."""
     page = Path(current.folder) / "report.html"
-    report = _report_of(request.path.name, stored)
+    report = findings_of(stored, request.path.name)
     return ImportOutcome(report, current, version, False, page if page.exists() else None)
-
-
-def _report_of(file: str, stored: Mapping[str, Any]) -> Report:
-    known = {"kind", "file", "rows", "accepted", "set_aside", "refused", "findings"}
-    findings = tuple(
-        Finding(
-            item["code"],
-            Severity(item["severity"]),
-            item["message"],
-            item["count"],
-            tuple(item["examples"]),
-            tuple(item["rows"]),
-        )
-        for item in stored["findings"]
-    )
-    return Report(
-        "declarations",
-        file,
-        stored["rows"],
-        stored["accepted"],
-        stored["set_aside"],
-        findings,
-        {key: value for key, value in stored.items() if key not in known},
-    )
 
 
 def _write_page(

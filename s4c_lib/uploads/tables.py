@@ -23,7 +23,7 @@ from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import InputError, StorageError
 from s4c_lib.parameters import REGISTRY
 from s4c_lib.parcels.crop_lut import read_crop_lut
-from s4c_lib.parcels.findings import Finding, Report, Severity, ordered
+from s4c_lib.parcels.findings import Finding, Report, ordered, stored_report
 from s4c_lib.parcels.l4b_configuration import L4bConfiguration, read_l4b_configuration
 from s4c_lib.parcels.l4c_configuration import L4cConfiguration, read_l4c_configuration
 from s4c_lib.parcels.practice_tables import PracticeTable, read_practice_table
@@ -276,21 +276,3 @@ def _set_practices(
             before = stored.get(key, list(default) if isinstance(default, tuple) else default)
             if before != value:
                 config_values.set_value(connection, key, value, actor=actor, season=season)
-
-
-def stored_report(stored: Mapping[str, Any], name: str) -> Report:
-    """The report that a version was validated with; of the rows concerned only the first are left."""
-    known = {"kind", "file", "rows", "accepted", "set_aside", "refused", "findings"}
-    findings = tuple(
-        Finding(
-            item["code"],
-            Severity(item["severity"]),
-            item["message"],
-            item["count"],
-            tuple(item["examples"]),
-            tuple(item["rows"]),
-        )
-        for item in stored["findings"]
-    )
-    facts = {key: value for key, value in stored.items() if key not in known}
-    return Report(stored["kind"], name, stored["rows"], stored["accepted"], stored["set_aside"], findings, facts)

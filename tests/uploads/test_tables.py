@@ -29,7 +29,7 @@ from s4c_lib.geography.sentinel2_tiles import select_tiles
 from s4c_lib.parcels.checking import CheckOptions
 from s4c_lib.parcels.crop_lut import CropLut
 from s4c_lib.parcels.declared import ColumnMapping
-from s4c_lib.parcels.findings import Finding, Report, Severity
+from s4c_lib.parcels.findings import Finding, Report, Severity, stored_report
 from s4c_lib.parcels.l4b_configuration import L4bConfiguration
 from s4c_lib.parcels.l4c_configuration import L4cConfiguration
 from s4c_lib.parcels.l4c_presets import preset_text
@@ -40,7 +40,7 @@ from s4c_lib.synthetic.landscape.country import make_landscape
 from s4c_lib.synthetic.landscape.declarations import write_declarations
 from s4c_lib.synthetic.window import window_of
 from s4c_lib.uploads.declarations import ImportRequest, import_declarations
-from s4c_lib.uploads.tables import PRACTICE_OF, TableOutcome, TableParameters, import_table, stored_report
+from s4c_lib.uploads.tables import PRACTICE_OF, TableOutcome, TableParameters, import_table
 from s4c_lib.uploads.tables_in_force import compared_again, lut_in_force
 from s4c_lib.uploads.tables_rules import read_rules, table_from_rules
 from s4c_lib.uploads.tables_seasons import harvest_year, year_of
