@@ -121,6 +121,7 @@ def test_processors_are_switched_on_and_off(s4c: Run, season: tuple[str, str]) -
     assert {item["dag_id"] for item in s4c("dags", "list", "--json").json} == {
         "test_land__2019__ingest",
         "test_land__2019__l4c_practices",
+        "test_land__declarations",
     } | {item["dag_id"] for item in s4c("dags", "list", "--json").json if not item["enabled"]}
     assert "with --on and with --off" in s4c("season", "processors", *season, "--on", "l4a", "--off", "l4a", code=2).err
 
