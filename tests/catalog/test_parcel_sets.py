@@ -319,6 +319,7 @@ def test_imports_of_a_year_go_one_after_another(database: Database, tmp_path: Pa
 
 
 def test_an_import_that_takes_too_long_is_not_waited_for_for_ever(database: Database) -> None:
+    free = []
     with parcel_sets.import_lock(database, 1, 2024, wait_seconds=1):
         with (
             pytest.raises(ConflictError, match="Another import of the declarations of 2024"),
@@ -326,9 +327,10 @@ def test_an_import_that_takes_too_long_is_not_waited_for_for_ever(database: Data
         ):
             pytest.fail("both hold the lock")
         with parcel_sets.import_lock(database, 1, 2023, wait_seconds=0.1):
-            assert True, "another year is free"
+            free.append("another year")
     with parcel_sets.import_lock(database, 1, 2024, wait_seconds=0.1):
-        assert True, "free again"
+        free.append("the same year, afterwards")
+    assert free == ["another year", "the same year, afterwards"]
 
 
 def test_readers_do_not_wait_for_an_import(declared: tuple[Database, int], tmp_path: Path) -> None:
