@@ -1,0 +1,172 @@
+"""Files of the statistics store: which are in force for which parcels, product and variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, text
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerFile:
+    """Statistics of one variable of one product for one version of the parcels."""
+
+    id: int
+    parcel_set_id: int
+    product_id: int
+    family: str
+    variable: str
+    tile: str
+    time: datetime
+    previous_time: datetime | None
+    platform: str
+    orbit: int | None
+    direction: str | None
+    path: str
+    n_rows: int
+    sha256: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMarkerFile:
+    """What is put in force: the raster it is of, and the file that was written."""
+
+    site_id: int
+    parcel_set_id: int
+    product_id: int
+    family: str
+    variable: str
+    tile: str
+    time: datetime
+    previous_time: datetime | None
+    platform: str
+    orbit: int | None
+    direction: str | None
+    path: str
+    n_rows: int
+    sha256: str
+    config_hash: str
+
+
+_COLUMNS = (
+    "m.id, m.parcel_set_id, m.product_id, m.family, m.variable, m.tile, m.time, m.previous_time, m.platform, m.orbit, "
+    "m.direction::text AS direction, m.path, m.n_rows, m.sha256, m.config_hash"
+)
+
+
+def _file(row: RowMapping) -> MarkerFile:
+    return MarkerFile(**row)
+
+
+def put_in_force(connection: Connection, files: Sequence[NewMarkerFile]) -> None:
+    """Put files in force; those they replace are superseded in the same transaction.
+
+    A file that is in force already (same content, same place) stays as it is. Files are taken in the order of their
+    keys, so that two workers on one product wait for each other instead of locking each other out.
+    """
+    for new in sorted(files, key=lambda item: (item.parcel_set_id, item.product_id, item.variable)):
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
+            {"key": f"marker {new.parcel_set_id} {new.product_id} {new.variable}"},
+        )
+        values = {field: getattr(new, field) for field in NewMarkerFile.__dataclass_fields__}
+        same = connection.execute(
+            text(
+                """
+                SELECT sha256 = :sha256 AND path = :path AND config_hash = :config_hash FROM s4c.marker_file
+                WHERE parcel_set_id = :parcel_set_id AND product_id = :product_id AND variable = :variable
+                  AND state = 'active'
+                """
+            ),
+            values,
+        ).scalar_one_or_none()
+        if same:
+            continue
+        connection.execute(
+            text(
+                """
+                UPDATE s4c.marker_file SET state = 'superseded', superseded_at = clock_timestamp()
+                WHERE parcel_set_id = :parcel_set_id AND product_id = :product_id AND variable = :variable
+                  AND state = 'active'
+                """
+            ),
+            values,
+        )
+        connection.execute(
+            text(
+                """
+                INSERT INTO s4c.marker_file
+                    (site_id, parcel_set_id, product_id, family, variable, tile, time, previous_time, platform, orbit,
+                     direction, path, n_rows, sha256, config_hash)
+                VALUES
+                    (:site_id, :parcel_set_id, :product_id, :family, :variable, :tile, :time, :previous_time,
+                     :platform, :orbit, CAST(:direction AS s4c.orbit_direction), :path, :n_rows, :sha256, :config_hash)
+                """
+            ),
+            values,
+        )
+
+
+def list_marker_files(
+    connection: Connection,
+    parcel_set_id: int,
+    *,
+    config_hashes: Mapping[str, str] | None = None,
+    variables: Sequence[str] | None = None,
+    tiles: Sequence[str] | None = None,
+    time_from: datetime | None = None,
+    time_to: datetime | None = None,
+) -> list[MarkerFile]:
+    """Return the files in force of a version of the parcels whose product is in force, by time, tile and variable.
+
+    Parameters
+    ----------
+    config_hashes : by processor (``s4c_mdb1``, ``l3b``): only statistics made with this configuration, of products
+        made with this one; processors not named are not looked at.
+    time_from, time_to : sensing time in [time_from, time_to).
+    """
+    hashes = config_hashes or {}
+    statement = text(
+        f"""
+        SELECT {_COLUMNS} FROM s4c.marker_file m
+        JOIN s4c.product p ON p.id = m.product_id
+        JOIN s4c.processor c ON c.id = p.processor_id
+        JOIN s4c.product_site s ON s.product_id = p.id AND s.site_id = m.site_id
+        WHERE m.parcel_set_id = :parcel_set_id AND m.state = 'active' AND p.state = 'active'
+          AND (CAST(:variables AS text[]) IS NULL OR m.variable = ANY(:variables))
+          AND (CAST(:tiles AS text[]) IS NULL OR m.tile = ANY(:tiles))
+          AND (CAST(:time_from AS timestamptz) IS NULL OR m.time >= :time_from)
+          AND (CAST(:time_to AS timestamptz) IS NULL OR m.time < :time_to)
+          AND (CAST(:own_hash AS text) IS NULL OR m.config_hash = :own_hash)
+          AND (CAST(:l3b_hash AS text) IS NULL OR c.short_name <> 'l3b' OR p.config_hash = :l3b_hash)
+        ORDER BY m.time, m.tile, m.variable, m.orbit, m.product_id
+        """
+    )
+    values = {
+        "parcel_set_id": parcel_set_id,
+        "variables": None if variables is None else list(variables),
+        "tiles": None if tiles is None else list(tiles),
+        "time_from": time_from,
+        "time_to": time_to,
+        "own_hash": hashes.get("s4c_mdb1"),
+        "l3b_hash": hashes.get("l3b"),
+    }
+    return [_file(row) for row in connection.execute(statement, values).mappings()]
+
+
+def superseded_files(connection: Connection, before: datetime) -> list[tuple[int, str]]:
+    """Return number and path of the files superseded before a moment: no run reads them any more."""
+    statement = text(
+        "SELECT id, path FROM s4c.marker_file WHERE state = 'superseded' AND superseded_at < :before ORDER BY id"
+    )
+    return [(int(row.id), str(row.path)) for row in connection.execute(statement, {"before": before})]
+
+
+def forget(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove superseded rows whose files are gone."""
+    connection.execute(
+        text("DELETE FROM s4c.marker_file WHERE id = ANY(:ids) AND state = 'superseded'"), {"ids": list(ids)}
+    )
