@@ -1,4 +1,4 @@
-"""Status flags of pixels: what the masks of each format say, as one raster (l3b-and-markers.md 1.2, preprocessing.md 2.9).
+"""Status flags of pixels: what the masks of each format say, as one raster (l3b-and-markers.md 1.2).
 
 The first test that holds decides: no data, cloud, shadow, water, snow, saturation, else land.
 """
