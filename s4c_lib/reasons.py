@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from s4c_lib.errors import Sen4capError
+
 
 class Reason(StrEnum):
     """Why something failed, or was left out."""
@@ -41,6 +43,22 @@ class Reason(StrEnum):
     NO_EVALUABLE_PARCEL = "no_evaluable_parcel"
     TOO_FEW_CLASSES = "too_few_classes"
     LOST = "lost"
+
+
+def reason_of(error: Sen4capError) -> Reason:
+    """Return the reason code under which an error of one product or piece of work is recorded."""
+    translated = {
+        "disk_full": Reason.OUT_OF_DISK,
+        "not_found": Reason.INPUT_MISSING,
+        "parameter": Reason.CONFIG,
+        "input": Reason.CONFIG,
+        "processor_unavailable": Reason.NO_EXECUTOR,
+    }
+    if error.code in translated:
+        return translated[error.code]
+    if error.code in {str(reason) for reason in Reason}:
+        return Reason(error.code)
+    return Reason.STORAGE if error.retryable else Reason.INTERNAL
 
 
 EXPLAINED: dict[str, str] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.geometry import bound, geometry_parameter
-from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES
+from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES, satellite_name
 from s4c_lib.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ class ProductFile:
 
 @dataclass(frozen=True, slots=True)
 class NewProduct:
-    """What is registered. ``acquired_at`` is the reference time of the data, not of its making."""
+    """What is registered. ``acquired_at`` is the reference time of the data, not of its making.
+
+    Parameters
+    ----------
+    state : ``active``, or ``empty``: made, but without a valid pixel, so that there are no files.
+    """
 
     product_type: str
     processor: str
@@ -45,6 +50,7 @@ class NewProduct:
     tiles: tuple[str, ...] = ()
     relative_orbit: int | None = None
     direction: str | None = None
+    state: str = "active"
     quality: str = "ok"
     quicklook: str | None = None
     inputs_complete: bool = True
@@ -72,10 +78,18 @@ class Product:
     relative_orbit: int | None
     acquisition_id: int | None
     config_hash: str
+    satellite_id: int | None
+    direction: str | None
+    metadata: Mapping[str, Any]
+
+    @property
+    def satellite(self) -> str | None:
+        """``s1``, ``s2``, ``l8``, ``l9``; None for products of several."""
+        return None if self.satellite_id is None else satellite_name(self.satellite_id)
 
 
 def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -> int:
-    """Register a product for sites; one of the same name is superseded in the same transaction.
+    """Register a product for sites; one of the same name is superseded in the same transaction, for its sites too.
 
     Registering what is already there unchanged (same configuration, fingerprint and path) only adds sites.
     """
@@ -89,23 +103,29 @@ def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -
     current = connection.execute(
         text(
             """
-            SELECT id, version, config_hash, input_fingerprint, full_path FROM s4c.product
+            SELECT id, version, config_hash, input_fingerprint, full_path, state FROM s4c.product
             WHERE product_type_id = :type AND processor_id = :processor AND name = :name AND state <> 'superseded'
             """
         ),
         key,
     ).one_or_none()
-    same = current is not None and (current.config_hash, current.input_fingerprint, current.full_path) == (
-        new.config_hash,
-        new.input_fingerprint,
-        new.full_path,
-    )
+    same = current is not None and (
+        current.config_hash,
+        current.input_fingerprint,
+        current.full_path,
+        current.state,
+    ) == (new.config_hash, new.input_fingerprint, new.full_path, new.state)
     if current is not None and same:
         product_id = int(current.id)
     else:
         if current is not None:
             connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": current.id})
         product_id = _insert(connection, new, key, version=1 if current is None else current.version + 1)
+        if current is not None:
+            connection.execute(
+                text("INSERT INTO s4c.product_site SELECT :new, site_id FROM s4c.product_site WHERE product_id = :old"),
+                {"new": product_id, "old": current.id},
+            )
     for site_id in sorted(set(site_ids)):
         connection.execute(
             text("INSERT INTO s4c.product_site VALUES (:product_id, :site_id) ON CONFLICT DO NOTHING"),
@@ -118,12 +138,12 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
     statement = text(
         """
         INSERT INTO s4c.product
-            (product_type_id, processor_id, satellite_id, job_id, acquisition_id, name, version, quality, full_path,
-             quicklook, acquired_at, footprint, tiles, relative_orbit, direction, inputs_complete,
+            (product_type_id, processor_id, satellite_id, job_id, acquisition_id, name, version, state, quality,
+             full_path, quicklook, acquired_at, footprint, tiles, relative_orbit, direction, inputs_complete,
              input_fingerprint, software_version, config_hash, metadata)
         VALUES
             (:type, :processor, :satellite_id, :job_id, :acquisition_id, :name, :version,
-             CAST(:quality AS s4c.product_quality), :full_path, :quicklook, :acquired_at, :footprint, :tiles,
+             CAST(:state AS s4c.product_state), CAST(:quality AS s4c.product_quality), :full_path, :quicklook, :acquired_at, :footprint, :tiles,
              :relative_orbit, CAST(:direction AS s4c.orbit_direction), :inputs_complete, :input_fingerprint,
              :software_version, :config_hash, CAST(:metadata AS jsonb))
         RETURNING id
@@ -138,6 +158,7 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
                 "job_id": new.job_id,
                 "acquisition_id": new.acquisition_id,
                 "version": version,
+                "state": new.state,
                 "quality": new.quality,
                 "full_path": new.full_path,
                 "quicklook": new.quicklook,
@@ -172,7 +193,8 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
 
 _SELECT = """
     SELECT p.id, t.name AS product_type, c.short_name AS processor, p.name, p.version, p.state, p.quality,
-           p.full_path, p.acquired_at, p.inserted_at, p.tiles, p.relative_orbit, p.acquisition_id, p.config_hash
+           p.full_path, p.acquired_at, p.inserted_at, p.tiles, p.relative_orbit, p.acquisition_id, p.config_hash,
+           p.satellite_id, p.direction::text AS direction, p.metadata
     FROM s4c.product p
     JOIN s4c.product_type t ON t.id = p.product_type_id
     JOIN s4c.processor c ON c.id = p.processor_id
@@ -221,13 +243,18 @@ def get_product(connection: Connection, product_id: int) -> Product:
 
 
 def share_with_site(connection: Connection, site_id: int) -> int:
-    """Give a site the products that were made for another one of acquisitions it selects too."""
+    """Give a site the products that were made for another one of acquisitions it selects too.
+
+    L2A and Sentinel-1 products are the same for every site; L3B follows the site's parameters, see
+    `missing_products.adopt_l3b`.
+    """
     statement = text(
         """
         INSERT INTO s4c.product_site (product_id, site_id)
         SELECT p.id, m.site_id
         FROM s4c.product p JOIN s4c.site_acquisition m ON m.acquisition_id = p.acquisition_id
         WHERE m.site_id = :site_id AND m.relevance = 'selected' AND p.state = 'active'
+          AND p.product_type_id <> 3
         ON CONFLICT DO NOTHING
         """
     )

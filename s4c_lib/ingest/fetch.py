@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from pathlib import Path
 
 import structlog
@@ -19,7 +16,9 @@ from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.data_sources import DataSource, list_sources
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import DiskFullError, InputError, LeaseLostError, Sen4capError
+from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.model import FetchMode, FetchResult
 from s4c_lib.sources.product_names import parse_product_name
@@ -73,12 +72,7 @@ def plan_chunks(database: Database, context: IngestContext, source: str, *, slot
             date_from=first,
             date_to=stop,
         )
-    if items == 0:
-        return []
-    seconds = size / PLANNED_BYTES_PER_SECOND + items * PLANNED_SECONDS_EACH
-    wanted = max(slots, ceil(seconds / float(context.parameters["chunk.target_seconds"])))
-    chunks = min(items, int(context.parameters["chunk.max_count"]), wanted)
-    return [items // chunks + (1 if index < items % chunks else 0) for index in range(chunks)]
+    return chunk_sizes(context, items, size / PLANNED_BYTES_PER_SECOND + items * PLANNED_SECONDS_EACH, slots=slots)
 
 
 def run_fetch(
@@ -158,7 +152,13 @@ def _fetch_one(
     outcome: FetchOutcome,
 ) -> None:
     try:
-        with _heartbeat(database, context, acquisition.id, owner, clock):
+        with kept_alive(
+            database,
+            context,
+            lambda connection, until: transfers.extend_lease(connection, acquisition.id, owner, until),
+            clock,
+            acquisition.source_product_name,
+        ):
             result = _transfer(context, source, acquisition)
     except Sen4capError as error:
         _record_failure(database, context, source, acquisition, owner, error, clock(), outcome)
@@ -263,39 +263,6 @@ def _record_failure(
         error=error.one_line,
         state=str(after),
     )
-
-
-@contextmanager
-def _heartbeat(
-    database: Database, context: IngestContext, acquisition_id: int, owner: str, clock: Callable[[], datetime]
-) -> Iterator[None]:
-    """Prolong the lease from a thread while the transfer runs.
-
-    A database away for a moment is tolerated: the lease only runs out when it stays away.
-    """
-    stop = threading.Event()
-    lease_seconds = float(context.parameters["lease.seconds"])
-    pause = float(context.parameters["lease.heartbeat_seconds"])
-
-    def beat() -> None:
-        while not stop.wait(pause):
-            try:
-                with database.begin() as connection:
-                    until = clock() + timedelta(seconds=lease_seconds)
-                    transfers.extend_lease(connection, acquisition_id, owner, until)
-            except LeaseLostError:
-                # the transfer's own record of its end meets the same error and reports it
-                return
-            except Sen4capError as error:
-                log.warning("heartbeat missed", acquisition=acquisition_id, error=error.one_line)
-
-    thread = threading.Thread(target=beat, name=f"heartbeat-{acquisition_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def utc_now() -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -42,9 +41,8 @@ from s4c_lib.parcels.geometry_checks import shared_ground
 from s4c_lib.parcels.identity import Mode, NextVersion, ParcelRows, assembled, assign_numbers, next_version
 from s4c_lib.parcels.mapping import mapping_as_dict
 from s4c_lib.parcels.pixel_counts import not_monitorable
-from s4c_lib.parcels.report_page import report_page
-from s4c_lib.parcels.report_page_map import ReportMap
-from s4c_lib.uploads.pixels import VersionPixels, count_pixels, write_indexes
+from s4c_lib.uploads.pixels import VersionPixels, count_pixels
+from s4c_lib.uploads.version_files import PageAbout, write_beside, write_page
 
 LOCK_WAIT_SECONDS: Final = 5.0
 # Of the parcels in force: fewer or more look like a part of a delivery (DECL-50).
@@ -132,9 +130,8 @@ def import_declarations(
         if prepared is None or report.refused:
             with database.begin() as connection:
                 version = auxdata.reject(connection, version.id, report=report.as_dict(), actor=actor)
-            page = _write_page(
-                storage / str(request.year) / "refused", f"{version.id}", report, site, request, now, None
-            )
+            about = PageAbout(site.name, request.year, now)
+            page = write_page(storage / str(request.year) / "refused", f"{version.id}", report, about, None)
             return ImportOutcome(report, None, version, False, page)
         progress("store", 0)
         with database.begin() as connection:
@@ -146,9 +143,9 @@ def import_declarations(
             )
             version = auxdata.get_version(connection, version.id)
         progress("store", 1)
-        write_indexes(prepared.pixels, Path(stored.folder) / "pixels", stored.id)
-        page = _write_page(Path(stored.folder), "report", report, site, request, now, prepared)
-        return ImportOutcome(report, stored, version, True, page)
+        about = PageAbout(site.name, request.year, now)
+        beside = write_beside(stored, prepared.pixels, prepared.checked, report, about)
+        return ImportOutcome(report, stored, version, True, beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,51 +394,3 @@ def _as_before(
     page = Path(current.folder) / "report.html"
     report = findings_of(stored, request.path.name)
     return ImportOutcome(report, current, version, False, page if page.exists() else None)
-
-
-def _write_page(
-    folder: Path,
-    name: str,
-    report: Report,
-    site: Site,
-    request: ImportRequest,
-    now: datetime,
-    prepared: _Prepared | None,
-) -> Path:
-    """The report as a page, and as JSON where the version's folder does not hold it."""
-    page = report_page(
-        report,
-        title=f"Declarations {request.year}",
-        site=site.name,
-        year=request.year,
-        made_at=now,
-        plot=None if prepared is None else _map(report, prepared),
-    )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{name}.html"
-        partial = folder / f".{name}.html.part"
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(target)
-        if prepared is None:
-            (folder / f"{name}.json").write_text(json.dumps(report.as_dict(), indent=1), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"The report could not be written to {folder}: {error.strerror or error}.") from error
-    return target
-
-
-def _map(report: Report, prepared: _Prepared) -> ReportMap:
-    """Where the delivered parcels lie, and those with findings."""
-    outlines = prepared.checked.facts.geometry
-    centres = shapely.get_coordinates(shapely.centroid(outlines), include_z=False)
-    places = np.full((len(outlines), 2), np.nan)
-    drawn = ~shapely.is_missing(outlines) & ~shapely.is_empty(outlines)
-    places[drawn] = centres[: int(drawn.sum())]
-    position = {int(row): number for number, row in enumerate(prepared.checked.rows.src_row)}
-    offending: dict[Severity, Any] = {}
-    for severity in (Severity.EXCLUDED, Severity.WARNING):
-        rows = {row for item in report.findings if item.severity == severity for row in item.rows}
-        chosen = sorted(position[row] for row in rows if row in position)
-        if chosen:
-            offending[severity] = places[chosen]
-    return ReportMap(places, offending, {}, geographic=prepared.checked.crs.is_geographic)

@@ -3,7 +3,8 @@
 from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Scope, reference
 
 L2A = ("l2a",)
-L3B = ("l3b",)
+# Who reads masks: L3B, and the statistics of L2A bands.
+FLAGS = ("l3b", "s4c_mdb1")
 BANDS = ("b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b11", "b12")
 
 _EXECUTION = (
@@ -189,7 +190,7 @@ _MASKS = (
         False,
         "Treat pixels that MAJA flags as shaded or hidden by relief as shadow.",
         scopes=SEASONAL,
-        processors=L3B,
+        processors=FLAGS,
         advanced=True,
     ),
     Parameter(
@@ -198,7 +199,7 @@ _MASKS = (
         False,
         "Count water as valid land.",
         scopes=SEASONAL,
-        processors=L3B,
+        processors=FLAGS,
         advanced=True,
     ),
     Parameter(
@@ -207,7 +208,7 @@ _MASKS = (
         False,
         "Count snow as valid land.",
         scopes=SEASONAL,
-        processors=L3B,
+        processors=FLAGS,
         advanced=True,
     ),
     Parameter(
@@ -219,7 +220,7 @@ _MASKS = (
         minimum=0,
         maximum=100,
         scopes=SEASONAL,
-        processors=L3B,
+        processors=FLAGS,
         advanced=True,
     ),
     Parameter(
@@ -229,7 +230,7 @@ _MASKS = (
         "Flag of scene class 2 (dark area): 2 shadow or 4 cloud. Both are invalid.",
         choices=(2, 4),
         scopes=SEASONAL,
-        processors=L3B,
+        processors=FLAGS,
         advanced=True,
         variants=(reference(4),),
     ),

@@ -1,0 +1,172 @@
+"""Working off pieces derived from products: claim one, make it, record what became of it, go on to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from s4c_lib.catalog import derivations
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.derivations import Derivation, WorkKey
+from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, Sen4capError
+from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.lease import kept_alive
+from s4c_lib.reasons import Reason, reason_of
+
+log = structlog.get_logger(__name__)
+
+Progress = Callable[[int, int, str], None]
+"""Called with (pieces done, pieces of this chunk or 0 when unknown, name)."""
+
+
+@dataclass(slots=True)
+class DeriveOutcome:
+    """Numbers of one step.
+
+    Parameters
+    ----------
+    reasons : failed pieces by reason code.
+    """
+
+    made: int = 0
+    empty: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a piece: its product where it has one of its own, and whether there was anything in it."""
+
+    product_id: int | None = None
+    empty: bool = False
+
+
+def work_off(
+    database: Database,
+    context: IngestContext,
+    key: WorkKey,
+    make: Callable[[Derivation], tuple[str, Made]],
+    *,
+    owner: str,
+    clock: Callable[[], datetime],
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> DeriveOutcome:
+    """Claim and make pieces of one kind until none is due or ``limit`` is reached.
+
+    A piece that cannot be made is recorded with its reason and the others go on; only a full disk or a lost database
+    ends the step.
+
+    Parameters
+    ----------
+    make : makes one piece and registers it; gives its name and what came of it.
+
+    Raises
+    ------
+    DiskFullError : nothing more can be written; the piece is given back, its try not counted.
+    DatabaseUnavailableError : what is held comes back when its lease ends.
+    """
+    outcome = DeriveOutcome()
+    lease_seconds = float(context.parameters["lease.seconds"])
+    done = 0
+    while limit is None or done < limit:
+        with database.begin() as connection:
+            piece = derivations.claim(connection, key, owner=owner, now=clock(), lease_seconds=lease_seconds)
+        if piece is None:
+            break
+        began = clock()
+        name = f"product {piece.product_id} {piece.tile}"
+        try:
+            name = _one(database, context, piece, make, owner, clock, outcome)
+        except LeaseLostError as error:
+            # someone else has it now, or its product was superseded and the claim went with it
+            log.warning("lease lost", work=name, error=error.one_line)
+        done += 1
+        outcome.seconds += (clock() - began).total_seconds()
+        if progress is not None:
+            progress(done, limit or 0, name)
+    return outcome
+
+
+def _one(
+    database: Database,
+    context: IngestContext,
+    piece: Derivation,
+    make: Callable[[Derivation], tuple[str, Made]],
+    owner: str,
+    clock: Callable[[], datetime],
+    outcome: DeriveOutcome,
+) -> str:
+    name = f"product {piece.product_id} {piece.tile}"
+    began = clock()
+    try:
+        with kept_alive(
+            database,
+            context,
+            lambda connection, until: derivations.extend_lease(connection, piece.id, owner=owner, until=until),
+            clock,
+            f"{piece.processor} of {name}",
+        ):
+            name, made = make(piece)
+    except (LeaseLostError, DatabaseUnavailableError):
+        raise
+    except DiskFullError:
+        with database.begin() as connection:
+            derivations.give_back(connection, owner)
+        raise
+    except Sen4capError as error:
+        _record(database, context, piece, owner, reason_of(error), error.one_line, error.retryable, clock(), outcome)
+        return name
+    except Exception as error:
+        # A fault of ours that only this product shows must not keep the others from being made.
+        log.exception("unforeseen error", work=name)
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
+        _record(database, context, piece, owner, reason, text, True, clock(), outcome)
+        return name
+    with database.begin() as connection:
+        derivations.finish(connection, piece.id, owner=owner, output_product_id=made.product_id)
+    outcome.made += not made.empty
+    outcome.empty += made.empty
+    log.info(
+        "made",
+        processor=piece.processor,
+        product=name,
+        empty=made.empty,
+        seconds=round((clock() - began).total_seconds(), 2),
+    )
+    return name
+
+
+def _record(
+    database: Database,
+    context: IngestContext,
+    piece: Derivation,
+    owner: str,
+    reason: Reason,
+    text: str,
+    retryable: bool,
+    now: datetime,
+    outcome: DeriveOutcome,
+) -> None:
+    pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
+    with database.begin() as connection:
+        derivations.fail(
+            connection,
+            piece.id,
+            owner=owner,
+            reason=str(reason),
+            error=text,
+            retryable=retryable,
+            next_attempt_at=now + pause if retryable else None,
+        )
+    outcome.failed += 1
+    outcome.reasons[str(reason)] = outcome.reasons.get(str(reason), 0) + 1
+    log.warning(
+        "not made", processor=piece.processor, product=piece.product_id, tile=piece.tile, reason=str(reason), error=text
+    )
