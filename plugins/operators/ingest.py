@@ -171,3 +171,78 @@ class RegisterOperator(IngestOperator):
             )
             self.record(database, job_id, outcome.counts())
         return outcome.counts()
+
+
+class PlanStepOperator(IngestOperator):
+    """Divide the pieces of a step that can be made now into chunks; the step's task is mapped over them.
+
+    Parameters
+    ----------
+    step : ``preprocess``, ``vegetation`` or ``statistics``.
+    slots : how many tasks of it may go on at once.
+    """
+
+    def __init__(self, *, step: str, slots: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.slots = slots
+
+    def execute(self, context: Context) -> list[int]:
+        """Return how many pieces each task takes."""
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.steps import derived_step
+
+        database, job_id = self.database(), self.running_job(context)
+        with retried_by_class():
+            step = derived_step(self.step)
+            chunks = step.chunks(database, load_run(database, job_id), now=utc_now(), slots=self.slots)
+        self.log.info("%s pieces of %s in %s tasks", sum(chunks), self.step, len(chunks))
+        return chunks
+
+
+class StepOperator(IngestOperator):
+    """Make some pieces of a step; mapped over the planned chunks.
+
+    Parameters
+    ----------
+    step : ``preprocess``, ``vegetation`` or ``statistics``.
+    chunk : how many pieces this task makes at most.
+    """
+
+    def __init__(self, *, step: str, chunk: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+        self.chunk = chunk
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Make them and return counts."""
+        from s4c_lib.catalog import derivations, units
+        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.steps import derived_step, step_counts
+
+        database, job_id = self.database(), self.running_job(context)
+        task = f"{self.task_id}[{context['ti'].map_index}]"
+        step = derived_step(self.step)
+        with retried_by_class():
+            # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
+            with database.begin() as connection:
+                prefix = f"job {job_id} {task} "
+                given_back = units.give_back(connection, prefix) + derivations.give_back(connection, prefix)
+            if given_back:
+                self.log.info("%s pieces of a try that died are taken up again", given_back)
+            outcome = step.run(
+                database,
+                load_run(database, job_id),
+                owner=process_owner(job_id, task),
+                job_id=job_id,
+                clock=utc_now,
+                limit=self.chunk,
+                progress=self._progress,
+            )
+            counts = step_counts(step, outcome)
+            self.record(database, job_id, counts)
+        return counts
+
+    def _progress(self, done: int, total: int, name: str) -> None:
+        self.log.info("%s of %s: %s", done, total, name)

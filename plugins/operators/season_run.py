@@ -90,7 +90,27 @@ class OpenRunOperator(DomainOperator):
             options=options,
             airflow_dag_id=dag_run.dag_id,
             airflow_run_id=dag_run.run_id,
+            after=None if self.processor == "ingest" or start_type == "manual" else self._earlier_run(context),
         )
+
+    def _earlier_run(self, context: Context) -> str | None:
+        """Return the run of the same DAG before this one that is under way without an open job.
+
+        Airflow starts the runs of a backfill together, and the first task of a later one may come first. Once the
+        earlier run has its job, rule R5 holds the later one back.
+        """
+        from s4c_lib.catalog.jobs import find_job
+        from s4c_lib.catalog.seasons import get_season
+        from s4c_lib.catalog.sites import get_site
+
+        earlier = context["ti"].get_previous_dagrun(state="running")
+        kind = None if earlier is None else str(getattr(earlier.run_type, "value", earlier.run_type))
+        if earlier is None or kind not in START_TYPES:
+            return None
+        with self.database().begin() as connection:
+            season = get_season(connection, get_site(connection, self.site), self.season)
+            job = find_job(connection, season.id, self.processor, earlier.run_id)
+        return earlier.run_id if job is None else None
 
     def _release_lost(self, context: Context, opening: Opening) -> bool:
         """End the job that holds the lock when nobody works on it any more."""
@@ -154,7 +174,12 @@ class CloseRunOperator(DomainOperator):
 
 
 class ComputeOperator(DomainOperator):
-    """Compute the product of the run's processor."""
+    """Compute the product of the run's processor, and publish it whole.
+
+    Parameters
+    ----------
+    processor : short name; the job says the same, the DAG shows it.
+    """
 
     def __init__(self, *, processor: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -162,8 +187,11 @@ class ComputeOperator(DomainOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Compute, register, and return counts."""
-        from s4c_lib.processors import load
+        from s4c_lib.season_computation import carry_out
 
         database, job_id = self.database(), self.running_job(context)
         with retried_by_class(), self.explained(database, job_id):
-            return dict(load(self.processor)(database, job_id))
+            return carry_out(database, job_id, progress=self._tell)
+
+    def _tell(self, done: int, total: int, what: str) -> None:
+        self.log.info("%s (%s of %s)", what, done, total)

@@ -12,7 +12,14 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 
 from operators.base import OPEN_TASK
-from operators.ingest import FetchOperator, PlanFetchOperator, QueryOperator, RegisterOperator
+from operators.ingest import (
+    FetchOperator,
+    PlanFetchOperator,
+    PlanStepOperator,
+    QueryOperator,
+    RegisterOperator,
+    StepOperator,
+)
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
 from s4c_airflow.declarations_dag import declarations_dag
 from s4c_airflow.forms import form
@@ -23,8 +30,14 @@ from s4c_lib.settings import Settings
 # Before any satellite of the system flew: neither a backfill nor a run by hand can lie before it.
 FIRST_DAY = datetime(2014, 1, 1, tzinfo=UTC)
 
+# What an ingest makes of what arrived, and the pool that limits it.
+STEPS = (("preprocess", "cpu"), ("vegetation", "cpu"), ("statistics", "cpu"))
+
 PURPOSE = {
-    "ingest": "Finds the acquisitions of the season, fetches or links them, and registers what is ready to use.",
+    "ingest": (
+        "Finds the acquisitions of the season, fetches or links them, publishes L2A, makes L3B of each tile and the "
+        "statistics of every parcel."
+    ),
     "s4c_l4a": "Crop type of every declared parcel, with a confidence, and crop diversification per holding.",
     "s4c_l4b": "Mowing events of every grassland parcel, with date and confidence.",
     "s4c_l4c": "Agricultural practices per parcel: harvest, catch crops, fallow, nitrogen-fixing crops.",
@@ -84,7 +97,7 @@ def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any)
     query = QueryOperator(task_id="query")
     # what arrived is registered even when one source failed; the run fails all the same
     register = RegisterOperator(task_id="register", trigger_rule="all_done_min_one_success", pool="db_write")
-    opened >> query >> register >> closed
+    opened >> query >> register
     for source in entry.sources:
         # XComs can be mapped over only as a task's return value, hence one small planning task a source
         plan = PlanFetchOperator(task_id=f"plan_{source}", source=source, slots=manifest.pools[f"ds_{source}"])
@@ -92,6 +105,18 @@ def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any)
             chunk=plan.output
         )
         query >> plan >> fetch >> register
+    before = register
+    for step, pool in STEPS:
+        # a step goes on when an earlier one failed for a part: it makes what there is
+        plan = PlanStepOperator(
+            task_id=f"plan_{step}", step=step, slots=manifest.pools[pool], trigger_rule="all_done_min_one_success"
+        )
+        work = StepOperator.partial(task_id=step, step=step, pool=pool).expand(chunk=plan.output)
+        register >> plan
+        before >> plan
+        plan >> work
+        before = work
+    before >> closed
 
 
 def _timetable(entry: DagEntry) -> SeasonTimetable | IngestTimetable:

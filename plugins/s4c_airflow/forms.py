@@ -77,6 +77,12 @@ def form(processor: str) -> dict[str, Param]:
                 title="From",
                 description="First acquisition date used; the season's start when empty",
             ),
+            "force": Param(
+                False,
+                type="boolean",
+                title="Run all the same",
+                description="Also when nothing has changed since the last success",
+            ),
         }
     for parameter in REGISTRY.form_parameters(processor)[: MOST_FIELDS - len(fields) - 1]:
         schema = REGISTRY.json_schema(parameter)

@@ -157,6 +157,22 @@ def list_marker_files(
     return [_file(row) for row in connection.execute(statement, values).mappings()]
 
 
+def of_product(
+    connection: Connection, product_id: int, parcel_set_ids: Sequence[int], *, config_hash: str
+) -> list[MarkerFile]:
+    """Return the files in force of one product for some versions of the parcels, by version and variable."""
+    statement = text(
+        f"""
+        SELECT {_COLUMNS} FROM s4c.marker_file m
+        WHERE m.product_id = :product_id AND m.parcel_set_id = ANY(:sets) AND m.state = 'active'
+          AND m.config_hash = :config_hash
+        ORDER BY m.parcel_set_id, m.variable
+        """
+    )
+    values = {"product_id": product_id, "sets": list(parcel_set_ids), "config_hash": config_hash}
+    return [_file(row) for row in connection.execute(statement, values).mappings()]
+
+
 def superseded_files(connection: Connection, before: datetime) -> list[tuple[int, str]]:
     """Return number and path of the files superseded before a moment: no run reads them any more."""
     statement = text(

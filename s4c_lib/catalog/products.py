@@ -143,7 +143,8 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
              input_fingerprint, software_version, config_hash, metadata)
         VALUES
             (:type, :processor, :satellite_id, :job_id, :acquisition_id, :name, :version,
-             CAST(:state AS s4c.product_state), CAST(:quality AS s4c.product_quality), :full_path, :quicklook, :acquired_at, :footprint, :tiles,
+             CAST(:state AS s4c.product_state), CAST(:quality AS s4c.product_quality), :full_path,
+             :quicklook, :acquired_at, :footprint, :tiles,
              :relative_orbit, CAST(:direction AS s4c.orbit_direction), :inputs_complete, :input_fingerprint,
              :software_version, :config_hash, CAST(:metadata AS jsonb))
         RETURNING id

@@ -62,12 +62,19 @@ def ensure_units(
     processor: str,
     config_hash: str,
     max_attempts: int,
+    executor: str | None = None,
 ) -> None:
-    """Make the units of an acquisition for a configuration; those that exist stay as they are."""
+    """Make the units of an acquisition for a configuration; those that exist stay as they are.
+
+    Parameters
+    ----------
+    executor : program that works on them: ``maja`` (in date order), ``sen2cor``; None where none is needed.
+    """
     statement = text(
         """
-        INSERT INTO s4c.acquisition_unit (acquisition_id, unit_key, processor_id, config_hash, max_attempts)
-        VALUES (:acquisition_id, :unit_key, :processor_id, :config_hash, :max_attempts)
+        INSERT INTO s4c.acquisition_unit
+            (acquisition_id, unit_key, processor_id, config_hash, max_attempts, executor)
+        VALUES (:acquisition_id, :unit_key, :processor_id, :config_hash, :max_attempts, :executor)
         ON CONFLICT (acquisition_id, unit_key, processor_id, config_hash) DO NOTHING
         """
     )
@@ -80,6 +87,7 @@ def ensure_units(
                 "processor_id": PROCESSORS[processor],
                 "config_hash": config_hash,
                 "max_attempts": max_attempts,
+                "executor": executor,
             },
         )
 
@@ -110,6 +118,67 @@ def expire(connection: Connection, now: datetime) -> int:
     return connection.execute(statement, {"now": now}).rowcount
 
 
+def give_back(connection: Connection, owner_prefix: str) -> int:
+    """Give back what an earlier try of the same worker held, the attempt not counted; nobody works on it."""
+    statement = text(
+        """
+        WITH lost AS (
+            SELECT id FROM s4c.acquisition_unit WHERE state = 'processing' AND starts_with(lease_owner, :prefix)
+            ORDER BY id FOR UPDATE SKIP LOCKED
+        )
+        UPDATE s4c.acquisition_unit u
+        SET state = 'pending', attempts = greatest(attempts - 1, 0), lease_owner = NULL, lease_until = NULL,
+            updated_at = clock_timestamp()
+        FROM lost WHERE u.id = lost.id
+        """
+    )
+    return connection.execute(statement, {"prefix": owner_prefix}).rowcount
+
+
+# Of a lane in date order: the executor of a unit is written when it is made.
+_DUE = """
+    FROM s4c.acquisition_unit u
+    JOIN s4c.acquisition a ON a.id = u.acquisition_id
+    WHERE u.processor_id = :processor_id
+      AND (CAST(:first AS timestamptz) IS NULL OR a.sensing_start >= :first)
+      AND (CAST(:stop AS timestamptz) IS NULL OR a.sensing_start < :stop)
+      AND EXISTS (
+          SELECT 1 FROM s4c.site_acquisition m JOIN s4c.site s ON s.id = m.site_id
+          WHERE m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected' AND s.enabled
+      )
+      AND (u.state = 'pending'
+           OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
+               AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now)))
+      AND NOT (u.executor IS NOT DISTINCT FROM 'maja' AND EXISTS (
+          SELECT 1 FROM s4c.acquisition_unit o JOIN s4c.acquisition b ON b.id = o.acquisition_id
+          WHERE o.id <> u.id AND o.processor_id = u.processor_id AND o.unit_key = u.unit_key
+            AND b.satellite_id = a.satellite_id AND b.relative_orbit IS NOT DISTINCT FROM a.relative_orbit
+            AND (o.state = 'processing'
+                 OR (b.sensing_start < a.sensing_start
+                     AND (o.state = 'pending'
+                          OR (o.state = 'failed' AND o.retryable AND o.attempts < o.max_attempts))))))
+"""
+
+
+def due_count(
+    connection: Connection,
+    processor: str,
+    site_id: int,
+    *,
+    now: datetime,
+    sensed: tuple[datetime, datetime] | None = None,
+) -> int:
+    """Return how many units of an enabled site could be claimed now."""
+    values = {
+        "processor_id": PROCESSORS[processor],
+        "site_id": site_id,
+        "now": now,
+        "first": None if sensed is None else sensed[0],
+        "stop": None if sensed is None else sensed[1],
+    }
+    return int(connection.execute(text(f"SELECT count(*) {_DUE}"), values).scalar_one())
+
+
 def claim(
     connection: Connection,
     processor: str,
@@ -119,26 +188,22 @@ def claim(
     now: datetime,
     lease_seconds: float,
     limit: int = 1,
+    sensed: tuple[datetime, datetime] | None = None,
 ) -> list[Unit]:
     """Take units of an enabled site that are due: failed ones whose pause is over first, then new ones.
 
     Units another worker looks at are passed over, so two workers never hold one. Each claimed unit counts
-    one attempt, which a lease that runs out gives back.
+    one attempt, which a lease that runs out gives back. Level-1 tiles that MAJA works on wait for the earlier dates
+    of their lane (satellite, orbit, tile): it reads the result of the date before (preprocessing.md §2.5).
+
+    Parameters
+    ----------
+    sensed : only acquisitions sensed in [first, after last).
     """
     statement = text(
         f"""
         WITH due AS (
-            SELECT u.id
-            FROM s4c.acquisition_unit u
-            JOIN s4c.acquisition a ON a.id = u.acquisition_id
-            WHERE u.processor_id = :processor_id
-              AND EXISTS (
-                  SELECT 1 FROM s4c.site_acquisition m JOIN s4c.site s ON s.id = m.site_id
-                  WHERE m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected' AND s.enabled
-              )
-              AND (u.state = 'pending'
-                   OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
-                       AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now)))
+            SELECT u.id {_DUE}
             ORDER BY (u.state = 'failed') DESC, a.satellite_id, a.relative_orbit, u.unit_key, a.sensing_start, u.id
             LIMIT :limit FOR UPDATE OF u SKIP LOCKED
         )
@@ -158,6 +223,8 @@ def claim(
             "limit": limit,
             "owner": owner,
             "until": now + timedelta(seconds=lease_seconds),
+            "first": None if sensed is None else sensed[0],
+            "stop": None if sensed is None else sensed[1],
         },
     ).mappings()
     claimed = sorted((_unit(row) for row in rows), key=lambda unit: unit.id)
@@ -235,6 +302,8 @@ def finish(
     product_id: int | None,
     cloud_pct: float | None = None,
     snow_pct: float | None = None,
+    executor_version: str | None = None,
+    log_path: str | None = None,
 ) -> AcquisitionState:
     """Record a unit's success and return the new state of its acquisition."""
     unit = _own(connection, unit_id, owner)
@@ -243,11 +312,19 @@ def finish(
             """
             UPDATE s4c.acquisition_unit
             SET state = 'done', product_id = :product_id, cloud_pct = :cloud_pct, snow_pct = :snow_pct,
-                lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
+                executor_version = :executor_version, log_path = :log_path, lease_owner = NULL, lease_until = NULL,
+                updated_at = clock_timestamp()
             WHERE id = :id
             """
         ),
-        {"product_id": product_id, "cloud_pct": cloud_pct, "snow_pct": snow_pct, "id": unit_id},
+        {
+            "product_id": product_id,
+            "cloud_pct": cloud_pct,
+            "snow_pct": snow_pct,
+            "executor_version": executor_version,
+            "log_path": log_path,
+            "id": unit_id,
+        },
     )
     return roll_up(connection, unit.acquisition_id, actor=owner)
 
@@ -261,6 +338,9 @@ def fail(
     error: str,
     retryable: bool,
     next_attempt_at: datetime | None,
+    cloud_pct: float | None = None,
+    snow_pct: float | None = None,
+    log_path: str | None = None,
 ) -> AcquisitionState:
     """Record a unit's failure and return the new state of its acquisition."""
     unit = _own(connection, unit_id, owner)
@@ -269,8 +349,9 @@ def fail(
             """
             UPDATE s4c.acquisition_unit
             SET state = 'failed', reason_code = :reason, failed_reason = :error, retryable = :retryable,
-                next_attempt_at = :next_attempt_at, lease_owner = NULL, lease_until = NULL,
-                updated_at = clock_timestamp()
+                next_attempt_at = :next_attempt_at, cloud_pct = coalesce(:cloud_pct, cloud_pct),
+                snow_pct = coalesce(:snow_pct, snow_pct), log_path = coalesce(:log_path, log_path),
+                lease_owner = NULL, lease_until = NULL, updated_at = clock_timestamp()
             WHERE id = :id
             """
         ),
@@ -279,6 +360,9 @@ def fail(
             "error": error,
             "retryable": retryable,
             "next_attempt_at": next_attempt_at,
+            "cloud_pct": cloud_pct,
+            "snow_pct": snow_pct,
+            "log_path": log_path,
             "id": unit_id,
         },
     )

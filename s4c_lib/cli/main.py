@@ -25,6 +25,7 @@ from s4c_lib.cli import (
     lut,
     practices,
     products,
+    run,
     season,
     season_runs,
     site,
@@ -190,6 +191,7 @@ for _name, _noun in (
     ("lut", lut.app),
     ("practices", practices.app),
     ("db", db.app),
+    ("run", run.app),
     ("synthetic", synthetic.app),
 ):
     app.add_typer(_noun, name=_name)

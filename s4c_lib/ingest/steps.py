@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from s4c_lib.catalog import transfers
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import DiskFullError
+from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.derive import DeriveOutcome
 from s4c_lib.ingest.fetch import prepare, run_fetch
 from s4c_lib.ingest.query import changed_selection, due_windows, run_query, store_windows
 from s4c_lib.ingest.register import run_register
@@ -18,14 +22,95 @@ from s4c_lib.ingest.register import run_register
 Progress = Callable[[int, int, str], None]
 
 
+class RunStep(Protocol):
+    """Works off pieces of a step until none is due or ``limit`` is reached."""
+
+    def __call__(
+        self,
+        database: Database,
+        context: IngestContext,
+        *,
+        owner: str,
+        job_id: int | None,
+        clock: Callable[[], datetime],
+        limit: int | None = None,
+        progress: Progress | None = None,
+    ) -> DeriveOutcome:
+        """Make what is due and return the numbers."""
+
+
+class PlanStep(Protocol):
+    """Brings the claimable pieces of a step up to date and counts those that can be made now."""
+
+    def __call__(self, database: Database, context: IngestContext, *, now: datetime) -> int:
+        """Return the count."""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedStep:
+    """A step that makes products of products.
+
+    Attributes
+    ----------
+    module : where ``plan`` and ``run`` are; imported when the step is taken.
+    pool : Airflow's pool of its tasks.
+    makes : name of what is made, in counts.
+    """
+
+    name: str
+    module: str
+    pool: str
+    makes: str
+
+    def plan(self, database: Database, context: IngestContext, *, now: datetime) -> int:
+        """Return how many pieces can be made now."""
+        found: PlanStep = getattr(importlib.import_module(self.module), f"plan_{self.name}")
+        return found(database, context, now=now)
+
+    @property
+    def run(self) -> RunStep:
+        """What makes them."""
+        found: RunStep = getattr(importlib.import_module(self.module), f"run_{self.name}")
+        return found
+
+    def chunks(self, database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
+        """Return how many pieces each parallel task takes."""
+        count = self.plan(database, context, now=now)
+        each: float = importlib.import_module(self.module).PLANNED_SECONDS_EACH
+        return chunk_sizes(context, count, count * each, slots=slots)
+
+
+DERIVED = (
+    DerivedStep("preprocess", "s4c_lib.ingest.preprocess", "cpu", "l2a"),
+    DerivedStep("vegetation", "s4c_lib.ingest.vegetation", "cpu", "l3b"),
+    DerivedStep("statistics", "s4c_lib.ingest.statistics", "cpu", "statistics"),
+)
+
+
+def derived_step(name: str) -> DerivedStep:
+    """Return a step by its name."""
+    return next(step for step in DERIVED if step.name == name)
+
+
+def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
+    """Return a step's numbers for a job or an XCom, under names of their own."""
+    counts = {
+        step.makes: outcome.made,
+        f"{step.makes}_empty": outcome.empty,
+        f"{step.makes}_failed": outcome.failed,
+        **{f"{step.makes}_failed_{reason}": count for reason, count in sorted(outcome.reasons.items())},
+    }
+    return {key: value for key, value in counts.items() if value or key == step.makes}
+
+
 def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
-    """Tell whether a run would search, fetch or register anything; the windows are brought up to date."""
+    """Tell whether a run would search, fetch, register or make anything; the windows are brought up to date."""
     with database.begin() as connection:
         store_windows(connection, context)
         if due_windows(connection, context, now) or changed_selection(connection, context):
             return True
         first, stop = context.sensing_range()
-        return transfers.anything_left(
+        if transfers.anything_left(
             connection,
             context.site.id,
             satellites=context.satellites,
@@ -33,7 +118,9 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
             now=now,
             date_from=first,
             date_to=stop,
-        )
+        ):
+            return True
+    return any(step.plan(database, context, now=now) for step in DERIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +144,7 @@ def run_all(
     job_id: int | None = None,
     phase: Callable[[str], AbstractContextManager[Progress | None]] = _unseen,
 ) -> IngestOutcome:
-    """Query, fetch and register in this process.
+    """Query, fetch, register and make L2A, L3B and statistics in this process.
 
     Parameters
     ----------
@@ -81,7 +168,23 @@ def run_all(
             continue
         for key, value in fetched.items():
             counts[key] = counts.get(key, 0) + value
-    registered = run_register(database, context, owner=owner, job_id=job_id, clock=clock)
+    counts |= run_register(database, context, owner=owner, job_id=job_id, clock=clock).counts()
+    for item in DERIVED:
+        planned = item.plan(database, context, now=clock())
+        if planned:
+            with phase(item.name) as progress:
+                made = item.run(
+                    database, context, owner=owner, job_id=job_id, clock=clock, progress=_of(planned, progress)
+                )
+            counts |= step_counts(item, made)
     if held_back is not None:
         raise held_back
-    return IngestOutcome(counts | registered.counts(), tuple(queried.errors))
+    return IngestOutcome(counts, tuple(queried.errors))
+
+
+def _of(planned: int, progress: Progress | None) -> Progress | None:
+    """Progress that knows how many pieces there are in all."""
+    if progress is None:
+        return None
+    told = progress
+    return lambda done, _, name: told(done, max(planned, done), name)
