@@ -6,60 +6,41 @@ the same rules.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import jobs, products, readiness, transfers
+from s4c_lib.catalog import fingerprints, jobs, parcel_sets, products, readiness
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.job_liveness import shows_life
 from s4c_lib.catalog.jobs import Job, JobState, SkipReason
 from s4c_lib.catalog.readiness import Readiness
 from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_processors
 from s4c_lib.catalog.sites import get_site
-from s4c_lib.errors import ConflictError, InputError
+from s4c_lib.errors import ConflictError
 from s4c_lib.ingest.context import load_context
 from s4c_lib.ingest.steps import has_work
-from s4c_lib.parameters import REGISTRY, Snapshot
+from s4c_lib.lost_runs import process_gone, release_dead, release_lost
+from s4c_lib.parameters import Snapshot
 from s4c_lib.processors import required_types
+from s4c_lib.run_requests import RunRequest, check_options, checked_settings, ingest_before, interval_of
 from s4c_lib.scheduling.dates import Phase, midnight
-from s4c_lib.scheduling.schedules import as_of as last_date_used
 
-log = structlog.get_logger(__name__)
-
-SETTLING = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What starts a run.
-
-    Attributes
-    ----------
-    key : unique for the run; the same key opens the same job again (Airflow's run id).
-    start_type : ``scheduled``, ``backfill``, ``manual`` or ``command_line``.
-    occurrence : the date the run is due; None for a manual run, which takes today.
-    settings : parameter values of this run alone, by key.
-    options : what else the trigger form asks (``as_of``, ``interval_start``, ``satellites``, ``requery``).
-    """
-
-    site: str
-    season: str
-    processor: str
-    key: str
-    start_type: str
-    requested_by: str
-    occurrence: date | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    airflow_dag_id: str | None = None
-    airflow_run_id: str | None = None
+__all__ = [
+    "Opening",
+    "RunRequest",
+    "close_run",
+    "fail_request",
+    "fail_run",
+    "ingest_before",
+    "may_start",
+    "missing_types",
+    "open_run",
+    "release_dead",
+    "release_lost",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +74,10 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
     with database.begin() as connection:
         site = get_site(connection, request.site)
         season = get_season(connection, site, request.season)
-        _check_options(request)
-        settings = _checked_settings(request)
+        check_options(request)
+        settings = checked_settings(request)
         snapshot = resolve_snapshot(connection, today=now.date(), site=site, season=season, job_values=settings)
-        interval_start, as_of = _interval(request, season, now)
+        interval_start, as_of = interval_of(request, season, now)
         job = jobs.find_job(connection, season.id, request.processor, request.key)
         if job is None or job.ended:
             job = jobs.open_job(
@@ -127,68 +108,6 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
     return _open_product_run(database, job, season, request, now, snapshot)
 
 
-def _checked_settings(request: RunRequest) -> dict[str, Any]:
-    """Return the run's own settings under their registered keys; only those its processor reads are allowed."""
-    known = {parameter.key for parameter in REGISTRY.for_processor(request.processor)}
-    checked = {}
-    for key, value in request.settings.items():
-        parameter = REGISTRY.get(key)
-        if parameter.key not in known:
-            raise InputError(
-                f"{request.processor} does not read {parameter.key}.", hint="'s4c config list' names what each reads"
-            )
-        checked[parameter.key] = REGISTRY.check(parameter.key, value, "job")
-    return checked
-
-
-# What a run may be asked besides its settings; anything else is a slip of the pen.
-OPTIONS = {"ingest": ("satellites", "requery")}
-PRODUCT_OPTIONS = ("as_of", "interval_start")
-
-
-def _check_options(request: RunRequest) -> None:
-    known = OPTIONS.get(request.processor, PRODUCT_OPTIONS)
-    for name in request.options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise InputError(
-                f"A run of {request.processor} has no option {name!r}.",
-                hint=f"did you mean {near[0]!r}?" if near else f"options are {', '.join(known)} and settings",
-            )
-
-
-def _interval(request: RunRequest, season: Season, now: datetime) -> tuple[date, date]:
-    """Return the first and last acquisition date a run may use, both included."""
-    if request.processor == "ingest":
-        before = ingest_before(request)
-        return season.dates.start, now.date() if before is None else before - timedelta(days=1)
-    due = request.occurrence or now.date()
-    as_of = _date_option(request, "as_of") or last_date_used(due, season.dates)
-    start = _date_option(request, "interval_start") or season.dates.start
-    if not season.dates.start <= start <= as_of <= season.dates.end:
-        raise InputError(
-            f"The interval {start} to {as_of} does not lie in season {season.short_name!r} "
-            f"({season.dates.start} to {season.dates.end}).",
-            hint="give interval_start and as_of inside the season, in this order",
-        )
-    return start, as_of
-
-
-def _date_option(request: RunRequest, name: str) -> date | None:
-    value = request.options.get(name)
-    if not value:
-        return None
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError as error:
-        raise InputError(f"{name} is {value!r}, not a date.", hint="write it as 2026-04-01") from error
-
-
-def ingest_before(request: RunRequest) -> date | None:
-    """Return the day before which query windows must start: the end of the interval, or None for all."""
-    return request.occurrence if request.start_type in {"scheduled", "backfill"} else None
-
-
 def _processor_enabled(connection: Connection, season: Season, processor: str) -> bool:
     if processor == "ingest":
         return True
@@ -216,6 +135,12 @@ def _open_product_run(
     database: Database, job: Job, season: Season, request: RunRequest, now: datetime, snapshot: Snapshot
 ) -> Opening:
     with database.begin() as connection:
+        if request.after is not None:
+            # Airflow starts runs of a backfill together: a later one may get here first
+            text = f"waits for run {request.after}, which is due earlier"
+            jobs.wait(connection, job.id, {"ready": False, "rules": [], "lock": text})
+            _give_up_after(job, now, snapshot, text)
+            return _waiting(job, text, snapshot)
         verdict = _judge(connection, job, season, snapshot, now)
         if not verdict.ready:
             jobs.wait(connection, job.id, verdict.as_json())
@@ -226,7 +151,23 @@ def _open_product_run(
         if missing:
             text = f"no product of type {', '.join(missing)} between {job.interval_start} and {job.as_of}"
             return _skip(connection, job, SkipReason.NO_INPUTS, text)
+        fingerprint = _fix_inputs(connection, job, season, snapshot, now)
+        same = None if request.options.get("force") else fingerprints.same_as(connection, job, fingerprint)
+        if same is not None:
+            text = f"nothing changed since job {same.id} (as of {same.as_of}); 'force' runs all the same"
+            return _skip(connection, job, SkipReason.SAME_INPUTS, text)
     return _take_lock(database, job, snapshot)
+
+
+def _fix_inputs(connection: Connection, job: Job, season: Season, snapshot: Snapshot, now: datetime) -> str:
+    """Record what a run reads, keep its parcels from being removed, and return its fingerprint."""
+    inputs = fingerprints.present_inputs(
+        connection, season, job.processor, snapshot, interval_start=job.interval_start, today=now.date()
+    )
+    files = fingerprints.files_read(connection, inputs, job.interval_start, job.as_of)
+    fingerprint = fingerprints.fix(connection, job, inputs, files)
+    parcel_sets.record_use(connection, inputs.parcel_set_id, job_id=job.id)
+    return fingerprint
 
 
 def _due(job: Job) -> datetime:
@@ -308,7 +249,7 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
             return True, f"the job has ended ({job.state})"
         holder = jobs.running_job(connection, job.season_id, job.processor)
         if holder is not None and holder.id != job.id:
-            if _process_gone(connection, holder, now):
+            if process_gone(connection, holder, now):
                 return True, f"job {holder.id} was left by a process that died"
             return False, f"job {holder.id} ({holder.start_type}) of this processor and season is running"
         if job.processor == "ingest":
@@ -355,39 +296,3 @@ def fail_request(database: Database, request: RunRequest, error: Exception) -> J
         season = get_season(connection, site, request.season)
         job = jobs.find_job(connection, season.id, request.processor, request.key)
     return None if job is None else fail_run(database, job.id, str(error), getattr(error, "code", "internal"))
-
-
-def _process_gone(connection: Connection, job: Job, now: datetime) -> bool:
-    """Tell whether a running job of the command line has lost its process, on whatever machine it ran.
-
-    A process that has only just started its job may not have shown itself yet, so young jobs are left alone.
-    """
-    if job.state is not JobState.RUNNING or job.start_type != "command_line" or job.started_at is None:
-        return False
-    return now - job.started_at >= SETTLING and not shows_life(connection, job.id)
-
-
-def release_dead(database: Database, job: Job, *, now: datetime) -> bool:
-    """End a running job of the command line whose process is gone; True if it was."""
-    with database.begin() as connection:
-        if not _process_gone(connection, job, now):
-            return False
-        transfers.give_back(connection, f"job {job.id} ")
-        jobs.finish(connection, job.id, JobState.FAILED, reason="lost", detail="its process is gone")
-    log.warning("lost job closed", job=job.id, detail="its process is gone")
-    return True
-
-
-def release_lost(database: Database, job_id: int, run_state: str | None) -> bool:
-    """End the job of an Airflow run that is over or gone (killed, deleted, marked by hand); True if it was open."""
-    if run_state in {"queued", "running"}:
-        return False
-    with database.begin() as connection:
-        job = jobs.get_job(connection, job_id)
-        if job.ended:
-            return False
-        text = "Airflow no longer knows the run" if run_state is None else f"its Airflow run ended {run_state}"
-        transfers.give_back(connection, f"job {job_id} ")
-        jobs.finish(connection, job_id, JobState.FAILED, reason="lost", detail=text)
-    log.warning("lost job closed", job=job_id, detail=text)
-    return True

@@ -31,4 +31,14 @@ class Settings(BaseSettings):
     airflow_password: SecretStr | None = Field(default=None, description="Password of that user")
     airflow_ca_file: Path | None = Field(default=None, description="CA certificate of a TLS API server")
     actor: str | None = Field(default=None, description="Name written into histories; default is the login name")
+    sen2cor_program: str | None = Field(default=None, description="Sen2Cor's L2A_Process, or its name in the image")
+    sen2cor_image: str | None = Field(default=None, description="Container image of Sen2Cor; none runs it here")
+    sen2cor_version: str = Field(default="2.11", description="Version of Sen2Cor")
+    maja_program: str | None = Field(default=None, description="MAJA, or its name in the image")
+    maja_image: str | None = Field(default=None, description="Container image of MAJA; none runs it here")
+    maja_version: str = Field(default="4.5", description="Version of MAJA")
+    container_engine: str = Field(default="docker", description="docker or podman")
+    kernel_cache: Path | None = Field(
+        default=None, description="Folder of compiled kernels; default: in the user's cache folder"
+    )
     log_json: bool = Field(default=False, description="Structured logs as JSON lines")

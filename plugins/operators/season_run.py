@@ -78,6 +78,9 @@ class OpenRunOperator(DomainOperator):
         settings = options.pop("settings", {})
         # form fields that are parameters of the registry carry their key as name
         settings = {**settings, **{key: options.pop(key) for key in [name for name in options if "." in name]}}
+        # an option that stands among the settings: the form has no field left for it
+        if settings.pop("force", False):
+            options["force"] = True
         return RunRequest(
             site=self.site,
             season=self.season,

@@ -14,6 +14,7 @@ from airflow.sdk import Param
 from s4c_lib.parameters import REGISTRY, Scope
 
 MOST_FIELDS = 6
+FORCE = "force"
 EXAMPLE = '{"profile": "reference"}'
 EXAMPLES = {"ingest": '{"downloader.max_retries": 3}'}
 
@@ -25,12 +26,17 @@ def _settings_schema(processor: str) -> dict[str, Any]:
         for parameter in REGISTRY.for_processor(processor)
         if Scope.JOB in parameter.scopes
     }
+    more = ""
+    if processor != "ingest":
+        # a seventh field would push a parameter of the processor out of the form
+        properties[FORCE] = {"type": "boolean"}
+        more = f" `{FORCE}: true` runs it although nothing has changed since the last success."
     return {
         "type": "object",
         "title": "Further settings",
         "description_md": (
             f"Values of this run alone, by key, for example `{EXAMPLES.get(processor, EXAMPLE)}`. "
-            "Keys, bounds and meanings: `docs/parameters.md`, or `s4c config list`."
+            f"Keys, bounds and meanings: `docs/parameters.md`, or `s4c config list`.{more}"
         ),
         "properties": properties,
         "additionalProperties": False,
@@ -76,12 +82,6 @@ def form(processor: str) -> dict[str, Param]:
                 format="date",
                 title="From",
                 description="First acquisition date used; the season's start when empty",
-            ),
-            "force": Param(
-                False,
-                type="boolean",
-                title="Run all the same",
-                description="Also when nothing has changed since the last success",
             ),
         }
     for parameter in REGISTRY.form_parameters(processor)[: MOST_FIELDS - len(fields) - 1]:

@@ -24,7 +24,15 @@ from s4c_lib.parameters import Snapshot
 from s4c_lib.processors import PROCESSORS
 from s4c_lib.scheduling.dates import Phase
 
-__all__ = ["Readiness", "RuleResult", "evaluate", "look_back_days", "phase_of", "required_satellites"]
+__all__ = [
+    "Readiness",
+    "RuleResult",
+    "evaluate",
+    "look_back_days",
+    "phase_of",
+    "required_satellites",
+    "season_hashes",
+]
 
 # Satellites a processor waits for, by the parameter that chooses them; Landsat is never waited for.
 _BOTH = ("s1", "s2")

@@ -46,9 +46,11 @@ _CHOSEN = f"""
         SELECT d.product_id FROM s4c.derivation d
         WHERE d.site_id = :site_id AND d.processor_id = :mdb1 AND d.parcel_set_id = :parcel_set_id
           AND d.config_hash = :mdb1_hash AND {_TERMINAL}
-    ), in_force AS (
-        SELECT f.product_id, f.variable FROM s4c.marker_file f
+    ), have AS MATERIALIZED (
+        SELECT f.product_id, array_agg(f.variable) AS variables FROM s4c.marker_file f
         WHERE f.parcel_set_id = :parcel_set_id AND f.state = 'active' AND f.config_hash = :mdb1_hash
+          AND f.variable = ANY(CAST(:variables AS text[]))
+        GROUP BY f.product_id
     )
 """
 
@@ -84,15 +86,20 @@ _OPTICAL_MISSING = f"""
               AND d.tile = x.tile AND d.config_hash = :l3b_hash AND {_TERMINAL}
         )
         UNION ALL
-        SELECT 'statistics', x.l3b_name || ' (' || string_agg(DISTINCT w.variable, ', ') || ')', x.sensing_start
-        FROM derived x CROSS JOIN unnest(CAST(:variables AS text[])) AS w (variable)
+        SELECT DISTINCT 'statistics', x.l3b_name || ' (' || (
+                   SELECT string_agg(w.variable, ', ' ORDER BY w.variable)
+                   FROM unnest(CAST(:variables AS text[])) AS w (variable)
+                   WHERE w.variable <> ALL(coalesce(v.variables, '{{}}') || coalesce(b.variables, '{{}}'))
+               ) || ')', x.sensing_start
+        FROM derived x
+        LEFT JOIN have v ON v.product_id = x.l3b_id
+        -- statistics of bands are of the L2A itself
+        LEFT JOIN have b ON b.product_id = x.product_id
         WHERE x.l3b_state = 'active' AND :parcel_set_id IS NOT NULL
+          AND NOT CAST(:variables AS text[]) <@ (coalesce(v.variables, '{{}}') || coalesce(b.variables, '{{}}'))
           AND x.l3b_id NOT IN (SELECT product_id FROM waived)
           AND x.l3b_id NOT IN (SELECT product_id FROM no_statistics)
           AND x.product_id NOT IN (SELECT product_id FROM no_statistics)
-          AND NOT EXISTS (SELECT 1 FROM in_force f WHERE f.product_id = x.l3b_id AND f.variable = w.variable)
-          AND NOT EXISTS (SELECT 1 FROM in_force f WHERE f.product_id = x.product_id AND f.variable = w.variable)
-        GROUP BY x.l3b_id, x.l3b_name, x.sensing_start
     )
 """
 
@@ -119,11 +126,12 @@ _RADAR_MISSING = f"""
         FROM here h
         JOIN unnest(CAST(:variables AS text[]), CAST(:variable_types AS integer[]), CAST(:polarisations AS text[]))
              AS w (variable, type, polarisation) ON w.type = h.product_type_id
+        LEFT JOIN have v ON v.product_id = h.product_id
         WHERE h.state = 'active' AND :parcel_set_id IS NOT NULL
           AND position(w.polarisation IN upper(h.polarisation)) > 0
           AND h.product_id NOT IN (SELECT product_id FROM waived)
           AND h.product_id NOT IN (SELECT product_id FROM no_statistics)
-          AND NOT EXISTS (SELECT 1 FROM in_force f WHERE f.product_id = h.product_id AND f.variable = w.variable)
+          AND w.variable <> ALL(coalesce(v.variables, '{{}}'))
         GROUP BY h.product_id, h.name, h.sensing_start
     )
 """

@@ -154,9 +154,10 @@ _DUE = """
           WHERE o.id <> u.id AND o.processor_id = u.processor_id AND o.unit_key = u.unit_key
             AND b.satellite_id = a.satellite_id AND b.relative_orbit IS NOT DISTINCT FROM a.relative_orbit
             AND (o.state = 'processing'
-                 OR (b.sensing_start < a.sensing_start
-                     AND (o.state = 'pending'
-                          OR (o.state = 'failed' AND o.retryable AND o.attempts < o.max_attempts))))))
+                 -- as preprocessing.lanes.may_start has it
+                 OR (o.state = 'failed' AND o.retryable AND o.attempts < o.max_attempts
+                     AND (u.state = 'pending' OR b.sensing_start < a.sensing_start))
+                 OR (o.state = 'pending' AND u.state = 'pending' AND b.sensing_start < a.sensing_start))))
 """
 
 
@@ -367,6 +368,18 @@ def fail(
         },
     )
     return roll_up(connection, unit.acquisition_id, actor=owner)
+
+
+def postpone(
+    connection: Connection, unit_id: int, *, owner: str, reason: str, error: str, until: datetime
+) -> AcquisitionState:
+    """Put a unit off that cannot begin yet; the try is not counted."""
+    unit = _own(connection, unit_id, owner)
+    after = fail(connection, unit_id, owner=owner, reason=reason, error=error, retryable=True, next_attempt_at=until)
+    connection.execute(
+        text("UPDATE s4c.acquisition_unit SET attempts = greatest(attempts - 1, 0) WHERE id = :id"), {"id": unit.id}
+    )
+    return after
 
 
 def rolled_up(units: Sequence[Unit]) -> AcquisitionState:

@@ -32,6 +32,7 @@ from s4c_lib.cli import (
     source,
     status,
     synthetic,
+    waivers,
 )
 from s4c_lib.cli.options import examples
 from s4c_lib.cli.session import Session
@@ -196,6 +197,7 @@ for _name, _noun in (
 ):
     app.add_typer(_noun, name=_name)
 season_runs.register(season.app)
+waivers.register(season.app)
 for _module in (status, ingest, doctor, demo):
     _module.register(app)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from s4c_lib.cli.options import AsJson, SeasonName, SiteName, any_processor, examples, processor
-from s4c_lib.cli.output import note, print_json, print_table, progress, say
+from s4c_lib.cli.output import note, print_json, print_records, print_table, progress, say
 from s4c_lib.cli.session import Session, named_season, session_of
 from s4c_lib.errors import EXIT_FAILED, NothingToDoError
 from s4c_lib.scheduling.schedules import CatchupPolicy
@@ -36,7 +36,12 @@ class Reprocess(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the noun ``season``."""
     app.command(
-        "readiness", epilog=examples("s4c season readiness my_region 2026", "s4c season readiness my_region 2026 l4c")
+        "readiness",
+        epilog=examples(
+            "s4c season readiness my_region 2026",
+            "s4c season readiness my_region 2026 l4c",
+            "s4c season readiness my_region 2026 --dates",
+        ),
     )(readiness)
     app.command(
         "backfill",
@@ -55,12 +60,15 @@ def readiness(
     only: Annotated[
         str | None, typer.Argument(parser=processor, metavar="PROCESSOR", help="Only this processor.")
     ] = None,
+    dates: Annotated[
+        bool, typer.Option("--dates", help="Instead, every date of the schedule and what became of it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether the last and the next run of each processor could start now, and what holds them back.
 
-    Rules: R1 every query window is searched, R2 every acquisition is ready, R5 no earlier run is open, R6 few
-    acquisitions failed for good.
+    Rules: R1 every query window is searched, R2 every acquisition is ready, R3 its products and statistics are made,
+    R4 declarations and tables are given, R5 no earlier run is open, R6 few acquisitions failed for good.
     """
     from s4c_lib.catalog.seasons import season_processors
 
@@ -72,6 +80,9 @@ def readiness(
             for entry in season_processors(connection, season.id)
             if entry.processor == only or (only is None and entry.enabled)
         ]
+        if dates:
+            _print_dates(connection, site, season, entries, session.today(), as_json=as_json)
+            return
         verdicts = [
             verdict for entry in entries for verdict in _verdicts(connection, site, season, entry, session.now())
         ]
@@ -93,7 +104,50 @@ def readiness(
             if not rule["ok"]:
                 for item in rule["blocking"]:
                     say(f"  {rule['rule']}: {item}")
+                if rule["count"] > len(rule["blocking"]) > 0:
+                    say(f"  {rule['rule']}: and {rule['count'] - len(rule['blocking'])} more")
+        for waiver in verdict["waivers"]:
+            name = waiver.get("acquisition") or waiver["product"]
+            say(f"  waived by {waiver['by']}: {name} ({waiver['reason']})")
+        if verdict["left_out"] and verdict["which"] == "last":
+            say(f"  {verdict['left_out']} dates have no run (superseded); --dates lists them")
         say()
+
+
+def _print_dates(
+    connection: Connection,
+    site: Site,
+    season: Season,
+    entries: Sequence[SeasonProcessor],
+    today: date,
+    *,
+    as_json: bool,
+) -> None:
+    from s4c_lib.catalog.config_values import snapshot
+    from s4c_lib.catalog.occurrences import list_occurrences
+
+    grace = int(snapshot(connection, today=today, site=site, season=season)["schedule.grace_months"])
+    records = [
+        {
+            "processor": entry.processor,
+            "due": item.due,
+            "as_of": item.as_of,
+            "state": item.state,
+            "reason": item.reason,
+            "job": item.job_id,
+        }
+        for entry in entries
+        for item in list_occurrences(connection, season, entry, today=today, grace_months=grace)
+    ]
+    columns = {
+        "processor": "processor",
+        "due": "due",
+        "as_of": "as of",
+        "state": "state",
+        "reason": "why",
+        "job": "job",
+    }
+    print_records(records, columns, as_json=as_json, none="no date is scheduled")
 
 
 def _verdicts(
@@ -101,12 +155,18 @@ def _verdicts(
 ) -> list[dict[str, Any]]:
     """Return the verdict on the last run due and on the next one of a processor."""
     from s4c_lib.catalog.config_values import snapshot
+    from s4c_lib.catalog.jobs import SkipReason
+    from s4c_lib.catalog.occurrences import list_occurrences
     from s4c_lib.catalog.readiness import evaluate
     from s4c_lib.scheduling.dates import midnight
     from s4c_lib.scheduling.schedules import as_of, runs
 
     parameters = snapshot(connection, today=now.date(), site=site, season=season)
     dates = runs(entry.processor, entry.schedule, season.dates, int(parameters["schedule.grace_months"]))
+    fates = list_occurrences(
+        connection, season, entry, today=now.date(), grace_months=int(parameters["schedule.grace_months"])
+    )
+    left_out = sum(item.reason == SkipReason.SUPERSEDED for item in fates)
     last = max((day for day in dates if day <= now.date()), default=None)
     upcoming = min((day for day in dates if day > now.date()), default=None)
     found = []
@@ -129,6 +189,7 @@ def _verdicts(
                 "which": which,
                 "due": due,
                 "as_of": as_of(due, season.dates),
+                "left_out": left_out,
                 **verdict.as_json(),
             }
         )

@@ -1,4 +1,4 @@
-"""The register step: products that need no further processing become units done and products in force."""
+"""The register step: what was fetched gets its units of work; ready-made Sentinel-1 products come into force."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import LeaseLostError
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.selection import READY_MADE
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_kinds import ProductKind
 
@@ -26,10 +25,8 @@ log = structlog.get_logger(__name__)
 
 SOFTWARE_VERSION = importlib.metadata.version("sen4cap-airflow")
 
+# Used as they come; optical products go through the preprocess step.
 _PRODUCT_TYPE = {
-    ProductKind.S2_L2A: ("l2a", "l2a"),
-    ProductKind.MUSCATE_L2A: ("l2a", "l2a"),
-    ProductKind.LANDSAT_L2SP: ("l2a", "l2a"),
     ProductKind.S1_AMP: ("s1_l2a_amp", "l2s1"),
     ProductKind.S1_COHE: ("s1_l2a_cohe", "l2s1"),
 }
@@ -59,7 +56,7 @@ def unit_keys(acquisition: Acquisition) -> list[str]:
 def run_register(
     database: Database, context: IngestContext, *, owner: str, job_id: int | None, clock: Callable[[], datetime]
 ) -> RegisterOutcome:
-    """Register every fetched ready-made product of the site; others get the units that wait for a processor."""
+    """Give every fetched acquisition of the site its units, and register ready-made Sentinel-1 products."""
     outcome = RegisterOutcome()
     with database.begin() as connection:
         units.expire(connection, clock())
@@ -74,9 +71,10 @@ def run_register(
                 processor=processor,
                 config_hash=context.parameters.hash_for(processor),
                 max_attempts=attempts,
+                executor=_executor(context, acquisition),
             )
     for acquisition in fetched:
-        if ProductKind(acquisition.kind) not in READY_MADE:
+        if ProductKind(acquisition.kind) not in _PRODUCT_TYPE:
             outcome.waiting += 1
             continue
         with database.begin() as connection:
@@ -85,6 +83,13 @@ def run_register(
         outcome.shared = products.share_with_site(connection, context.site.id)
         products.leave_out_replaced(connection, [context.site.id])
     return outcome
+
+
+def _executor(context: IngestContext, acquisition: Acquisition) -> str | None:
+    """Return the program that makes L2A of an acquisition; None where it comes ready-made."""
+    if ProductKind(acquisition.kind) is not ProductKind.S2_L1C:
+        return None
+    return str(context.parameters["processor.l2a.s2.implementation"])
 
 
 def _register_one(

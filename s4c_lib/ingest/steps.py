@@ -100,6 +100,9 @@ def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
         f"{step.makes}_failed": outcome.failed,
         **{f"{step.makes}_failed_{reason}": count for reason, count in sorted(outcome.reasons.items())},
     }
+    if step.name == "preprocess":
+        # as for the products that the register step takes as they come
+        counts |= {"registered": outcome.made, "gone": outcome.reasons.get("input_missing", 0)}
     return {key: value for key, value in counts.items() if value or key == step.makes}
 
 
@@ -176,7 +179,8 @@ def run_all(
                 made = item.run(
                     database, context, owner=owner, job_id=job_id, clock=clock, progress=_of(planned, progress)
                 )
-            counts |= step_counts(item, made)
+            for key, value in step_counts(item, made).items():
+                counts[key] = counts.get(key, 0) + value
     if held_back is not None:
         raise held_back
     return IngestOutcome(counts, tuple(queried.errors))

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.errors import InputError
+from s4c_lib.kernel_cache import compiled
 from s4c_lib.parcels import pixel_index_kernels as kernels
 from s4c_lib.parcels.pixel_index import PixelIndex
 
@@ -33,7 +34,7 @@ def label_raster(index: PixelIndex, area_m2: npt.NDArray[np.float64] | None = No
             raise InputError(f"{np.size(area_m2)} areas for the {len(index)} parcels of the pixel index")
         order = np.argsort(-np.asarray(area_m2, dtype=np.float64), kind="stable")
     labels = np.full(index.grid.rows * index.grid.columns, NODATA, np.int32)
-    kernels.compiled(kernels.burn)(order, index.parcel_id, index.offsets, index.start, index.length, labels)
+    compiled(kernels.burn)(order, index.parcel_id, index.offsets, index.start, index.length, labels)
     return labels.reshape(index.grid.shape)
 
 
@@ -42,7 +43,7 @@ def labelled_pixels(index: PixelIndex, labels: Int32) -> Int32:
     if labels.shape != index.grid.shape:
         raise InputError(f"a label raster of {labels.shape} for a pixel index of {index.grid.shape} pixels")
     count = np.empty(len(index), np.int32)
-    kernels.compiled(kernels.count_labelled)(
+    compiled(kernels.count_labelled)(
         index.parcel_id, index.offsets, index.start, index.length, labels.reshape(-1), count
     )
     return count

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.errors import InputError
+from s4c_lib.kernel_cache import compiled
 from s4c_lib.parcels import pixel_index_kernels as kernels
 from s4c_lib.parcels.findings import EXAMPLES, Finding, Severity, finding
 from s4c_lib.parcels.label_raster import label_raster, labelled_pixels
@@ -154,7 +155,7 @@ def _percent(part: float, whole: float) -> str:
 def _shared(index: PixelIndex) -> Int32:
     shared = np.empty(len(index), np.int32)
     claims = np.zeros(index.grid.rows * index.grid.columns, np.uint8)
-    kernels.compiled(kernels.count_shared)(index.offsets, index.start, index.length, claims, shared)
+    compiled(kernels.count_shared)(index.offsets, index.start, index.length, claims, shared)
     return shared
 
 

@@ -20,6 +20,7 @@ import shapely
 
 from s4c_lib.errors import InputError
 from s4c_lib.geography.pixel_grid import PixelGrid
+from s4c_lib.kernel_cache import compiled
 from s4c_lib.parcels import pixel_index_kernels as kernels
 from s4c_lib.parcels.inner_buffer import Geometries, LocatedParcels
 
@@ -166,7 +167,7 @@ def _index(
     count = np.empty(len(parcel_id), np.int32)
     for array in (parcel_id, offsets, start, length):
         array.setflags(write=False)
-    kernels.compiled(kernels.count_pixels)(offsets, length, count)
+    compiled(kernels.count_pixels)(offsets, length, count)
     count.setflags(write=False)
     index = PixelIndex(grid, buffer_m, parcel_set_id, parcel_id, count, offsets, start, length, "")
     return replace(index, sha256=content_hash(index))
@@ -190,10 +191,10 @@ def _runs(shapes: Geometries, grid: PixelGrid) -> tuple[Int64, Int32, Uint16]:
     ring_ends = _ends(shapely.get_num_coordinates(rings))
     parcel_ends = _ends(np.bincount(shape_of_part[part_of_ring], minlength=len(shapes)))
     crossings, first, last = (np.empty(len(shapes), np.int64) for _ in range(3))
-    kernels.compiled(kernels.count_crossings)(x, y, ring_ends, parcel_ends, grid.rows, crossings, first, last)
+    compiled(kernels.count_crossings)(x, y, ring_ends, parcel_ends, grid.rows, crossings, first, last)
     room = int(crossings.sum()) // 2
     start, length, runs = np.empty(room, np.int32), np.empty(room, np.uint16), np.empty(len(shapes), np.int64)
-    made = kernels.compiled(kernels.fill_runs)(
+    made = compiled(kernels.fill_runs)(
         x, y, ring_ends, parcel_ends, grid.columns, crossings, first, last, start, length, runs
     )
     return runs, start[:made], length[:made]

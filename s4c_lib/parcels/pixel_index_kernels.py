@@ -5,23 +5,12 @@ Each function is compiled at its first use and kept by numba; a compiled functio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from math import ceil
 from typing import Any
 
 import numpy as np
 
-Kernel = Callable[..., Any]
-
-
-@cache
-def compiled(function: Kernel) -> Kernel:
-    """A function of this module, compiled; it does not hold Python's lock while it runs."""
-    from numba import njit
-
-    kernel: Kernel = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return kernel
+from s4c_lib.kernel_cache import compiled
 
 
 def count_crossings(x: Any, y: Any, rings: Any, parcels: Any, rows: int, crossings: Any, first: Any, last: Any) -> None:
@@ -175,3 +164,21 @@ def count_labelled(parcel_id: Any, offsets: Any, start: Any, length: Any, labels
             for pixel in range(start[run], start[run] + length[run]):
                 total += labels[pixel] == parcel_id[parcel]
         count[parcel] = total
+
+
+def warm_up() -> None:
+    """Compile all of them, or load what is compiled."""
+    x, y = np.array([0.0, 2.0, 2.0, 0.0, 0.0]), np.array([0.0, 0.0, 2.0, 2.0, 0.0])
+    rings, parcels = np.array([0, 5], np.int64), np.array([0, 1], np.int64)
+    crossings, first, last, runs = (np.zeros(1, np.int64) for _ in range(4))
+    compiled(count_crossings)(x, y, rings, parcels, 2, crossings, first, last)
+    start, length = np.zeros(2, np.int32), np.zeros(2, np.uint16)
+    compiled(fill_runs)(x, y, rings, parcels, 2, crossings, first, last, start, length, runs)
+    offsets, parcel_id, order = np.array([0, 2], np.int64), np.array([1], np.int32), np.array([0], np.int64)
+    for array in (offsets, start, length, parcel_id):  # as an index has them, and numba makes a difference
+        array.setflags(write=False)
+    count, claims, labels = np.zeros(1, np.int32), np.zeros(4, np.uint8), np.zeros(4, np.int32)
+    compiled(count_pixels)(offsets, length, count)
+    compiled(count_shared)(offsets, start, length, claims, count)
+    compiled(burn)(order, parcel_id, offsets, start, length, labels)
+    compiled(count_labelled)(parcel_id, offsets, start, length, labels, count)

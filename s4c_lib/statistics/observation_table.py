@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from s4c_lib.errors import InputError
+
 OBSERVATION_SCHEMA: Final = pa.schema(
     [
         pa.field("parcel_id", pa.int64(), nullable=False),
@@ -33,9 +35,25 @@ OBSERVATION_SCHEMA: Final = pa.schema(
 OPTICAL_INDICES: Final = ("ndvi", "lai", "fapar", "fcover")
 BANDS: Final = ("b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b11", "b12")
 RADAR_VARIABLES: Final = ("vv", "vh", "coherence_vv", "coherence_vh")
+# What every season may have; a synthetic series has all of them.
 VARIABLES: Final = (*OPTICAL_INDICES, *BANDS, *RADAR_VARIABLES)
+# What some seasons have besides: for L4A per pixel from bands, and what the user switches on in L3B.
+FURTHER_VARIABLES: Final = ("ndwi", "brightness", "brightness_l4a")
+QUARTILES: Final = ("p25", "p50", "p75")
 
 Floats = npt.NDArray[np.float32]
+
+
+def unit_of(variable: str) -> str:
+    """The unit a variable has in the table; "1" where it has none.
+
+    Raises
+    ------
+    InputError : there is no such variable.
+    """
+    if variable not in (*VARIABLES, *FURTHER_VARIABLES):
+        raise InputError(f"no statistics are kept of {variable!r}", hint=", ".join((*VARIABLES, *FURTHER_VARIABLES)))
+    return {"vv": "dB", "vh": "dB", "lai": "m2 m-2"}.get(variable, "1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A small local archive with real names and valid minimal products, and faults put in on purpose.
 
-The pixels of one tile are the same on every day and coarse (`archive_rasters.PIXELS`): the archive shows search,
-fetch and checking, not crops. Everything is fixed by the seed.
+The pixels of one tile are the same on every day and of a small window (`archive_rasters.PIXELS`): the archive shows
+search, fetch and checking, not crops. Everything is fixed by the seed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 from pyproj import Transformer
 
-from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
+from s4c_lib.geography.sentinel2_tiles import Sentinel2Tile
 from s4c_lib.geography.sentinel2_tiles import tile as tile_of
 from s4c_lib.synthetic.archive_files import Files
 from s4c_lib.synthetic.archive_rasters import PIXELS, placed_raster, smooth_field
@@ -16,7 +16,8 @@ from s4c_lib.synthetic.products import muscate
 from s4c_lib.synthetic.products.muscate_metadata import GROUP_METRES
 from s4c_lib.synthetic.products.raster_files import geotiff
 
-_LANDSAT_PIXELS = 62
+# A Landsat product serves whole tiles: it spans one, with coarse pixels.
+_LANDSAT_PIXELS, _LANDSAT_PIXEL_M = 62, 1800
 
 
 def muscate_name(take: Datatake, tile: str) -> str:
@@ -50,7 +51,7 @@ def landsat_files(day: date, path_row: str, tile: Sentinel2Tile, seed: int) -> F
     rng = np.random.default_rng(seed)
     field = smooth_field(rng, _LANDSAT_PIXELS)
     corner = (tile.ulx - 15, tile.uly + 15)
-    pixel = TILE_M / PIXELS[20]
+    pixel = _LANDSAT_PIXEL_M
     layers: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.uint16]]] = {
         f"SR_B{band}": np.round((0.05 * band * field + 0.2) / 0.0000275).astype(np.uint16) for band in range(1, 8)
     }
@@ -69,7 +70,7 @@ def landsat_files(day: date, path_row: str, tile: Sentinel2Tile, seed: int) -> F
 
 
 def _landsat_metadata(
-    name: str, day: date, path_row: str, tile: Sentinel2Tile, corner: tuple[float, float], pixel: float
+    name: str, day: date, path_row: str, tile: Sentinel2Tile, corner: tuple[float, float], pixel: int
 ) -> dict[str, dict[str, str]]:
     to_lonlat = Transformer.from_crs(tile.epsg, 4326, always_xy=True)
     size = pixel * _LANDSAT_PIXELS
@@ -84,6 +85,14 @@ def _landsat_metadata(
         lon, lat = to_lonlat.transform(x, y)
         places[f"CORNER_{key}_LAT_PRODUCT"] = f"{lat:.5f}"
         places[f"CORNER_{key}_LON_PRODUCT"] = f"{lon:.5f}"
+    places |= {
+        # of the centre of the first pixel
+        "CORNER_UL_PROJECTION_X_PRODUCT": f"{corner[0] + pixel / 2:.3f}",
+        "CORNER_UL_PROJECTION_Y_PRODUCT": f"{corner[1] - pixel / 2:.3f}",
+        "GRID_CELL_SIZE_REFLECTIVE": f"{pixel:.2f}",
+        "REFLECTIVE_LINES": str(_LANDSAT_PIXELS),
+        "REFLECTIVE_SAMPLES": str(_LANDSAT_PIXELS),
+    }
     contents = {f"FILE_NAME_BAND_{band}": f"{name}_SR_B{band}.TIF" for band in range(1, 8)}
     processed = datetime.combine(day + timedelta(days=8), datetime.min.time())
     return {
@@ -103,6 +112,8 @@ def _landsat_metadata(
             "DATE_ACQUIRED": day.isoformat(),
             "SCENE_CENTER_TIME": "10:32:11.1234560Z",
             "CLOUD_COVER": "12.50",
+            "SUN_AZIMUTH": "152.40",
+            "SUN_ELEVATION": "51.30",
         },
         "PROJECTION_ATTRIBUTES": places,
         "LEVEL2_PROCESSING_RECORD": {"DATE_PRODUCT_GENERATED": f"{processed:%Y-%m-%dT%H:%M:%S}Z"},

@@ -1,4 +1,4 @@
-"""Small real rasters for made-up products: coarse pixels, true georeference, content fixed by a seed."""
+"""Small real rasters for made-up products: a window of a tile, true georeference, content fixed by a seed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
+from s4c_lib.geography.sentinel2_tiles import Sentinel2Tile
 from s4c_lib.synthetic.products.raster_files import geotiff, jpeg2000
 
-# Pixels along a tile in the place of 10980 (10 m) and 5490 (20 m): 900 m and 1800 m, so that a season stays small.
-PIXELS = {10: 122, 20: 61, 60: 61}
+# Pixels along a window of 1200 m in the middle of a tile, by their size in metres: a season stays small.
+PIXELS = {10: 120, 20: 60, 60: 20}
+_WINDOW_AT_M = 54_000
 
 Array = npt.NDArray[np.generic]
 
@@ -26,21 +27,10 @@ def smooth_field(rng: np.random.Generator, pixels: int) -> npt.NDArray[np.float6
     return np.asarray((total + 4) / 8, dtype=np.float64)
 
 
-def coarse_grid(tile: Sentinel2Tile, pixels: int) -> PixelGrid:
-    """Grid that spans a tile with so many pixels a side."""
-    return PixelGrid(tile.epsg, tile.ulx, tile.uly, TILE_M / pixels, pixels, pixels)
-
-
-def tile_raster(tile: Sentinel2Tile, array: Array, *, driver: str, nodata: float | None = None) -> bytes:
-    """Bytes of a raster that spans a tile exactly.
-
-    Parameters
-    ----------
-    array : (rows, columns), of any type the driver takes.
-    driver : ``JP2OpenJPEG`` (lossless) or ``GTiff``.
-    """
-    pixel = TILE_M / array.shape[1]
-    return placed_raster(array, driver=driver, epsg=tile.epsg, corner=(tile.ulx, tile.uly), pixel=pixel, nodata=nodata)
+def window_grid(tile: Sentinel2Tile, metres: int) -> PixelGrid:
+    """Grid of the window of a tile, on the tile's own pixels of that size."""
+    pixels = PIXELS[metres]
+    return PixelGrid(tile.epsg, tile.ulx + _WINDOW_AT_M, tile.uly - _WINDOW_AT_M, metres, pixels, pixels)
 
 
 def placed_raster(

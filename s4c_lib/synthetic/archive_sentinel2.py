@@ -11,7 +11,7 @@ import numpy.typing as npt
 from s4c_lib.geography.sentinel2_tiles import Sentinel2Tile
 from s4c_lib.geography.sentinel2_tiles import tile as tile_of
 from s4c_lib.synthetic.archive_files import Files
-from s4c_lib.synthetic.archive_rasters import PIXELS, coarse_grid, smooth_field
+from s4c_lib.synthetic.archive_rasters import PIXELS, smooth_field, window_grid
 from s4c_lib.synthetic.passes import OpticalPass
 from s4c_lib.synthetic.products.raster_files import jpeg2000
 from s4c_lib.synthetic.products.sentinel2_bands import NATIVE_METRES
@@ -73,7 +73,7 @@ class TileImages:
 
     def __init__(self, tile: Sentinel2Tile, rng: np.random.Generator) -> None:
         self.tile = tile
-        self.grids = {metres: coarse_grid(tile, pixels) for metres, pixels in PIXELS.items()}
+        self.grids = {metres: window_grid(tile, metres) for metres in PIXELS}
         self._field = {
             pixels: smooth_field(rng, pixels) + rng.normal(0, _TEXTURE, (pixels, pixels))
             for pixels in sorted(set(PIXELS.values()))
@@ -112,7 +112,7 @@ class TileImages:
         return float(100 * np.isin(self._scene_class[state], classes).mean())
 
     def cloud_mask(self, state: int) -> npt.NDArray[np.bool_]:
-        """Cloud where True (61, 61)."""
+        """Cloud where True, (pixels, pixels) of 20 m."""
         return np.asarray(np.isin(self._scene_class[state], (8, 9, 10)))
 
     def _granule(self, layers: dict[tuple[str, int], bytes], state: int) -> GranuleImages:

@@ -1,4 +1,7 @@
-"""When a run may start: rules R1, R2, R4, R5 and R6 (operations.md §2.6 and cases 11 to 13, 16, 29 and 47)."""
+"""When a run may start: rules R1, R2, R4, R5 and R6 (operations.md §2.6 and cases 11 to 13, 16, 29 and 47).
+
+R3 has a file of its own, test_readiness_derived.py.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from derived_rows import optical
 from domain_rows import ACTOR, DATES, make_acquisition, make_enabled, make_job, make_source
 from sqlalchemy import Connection, text
 from uploaded_rows import declare, give, give_everything
@@ -18,6 +22,7 @@ from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.readiness import Readiness
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
+from s4c_lib.catalog.waivers import add_waiver
 from s4c_lib.scheduling.dates import midnight
 from s4c_lib.scheduling.query_windows import span, windows
 
@@ -93,11 +98,11 @@ def test_a_season_nobody_searched_is_not_ready(connection: Connection, tmp_path:
 
 def test_three_windows_of_many_are_not_enough(connection: Connection, tmp_path: Path) -> None:
     """Case 11: all products of the windows searched are processed, no other rows exist."""
-    site, season = ready_for_all(connection, tmp_path)
+    _, season = ready_for_all(connection, tmp_path)
     store(connection, season, "s1", "s2")
     search(connection, season, "s1", PAST)
     search(connection, season, "s2", PAST, most=3)
-    make_acquisition(connection, site, "PRODUCT", state="processed", sensed=datetime(2024, 3, 5, tzinfo=UTC))
+    optical(connection, season, "PRODUCT", sensed=datetime(2024, 3, 5, tzinfo=UTC))
     verdict = judge(connection, season)
     assert (verdict.ready, failing(verdict)) == (False, ["R1 s2"])
     (rule,) = [rule for rule in verdict.rules if rule.rule == "R1 s2"]
@@ -130,7 +135,7 @@ def test_a_failed_acquisition_is_waited_for_until_it_is_given_up(
     """Case 12."""
     site, season = searched
     for index in range(19):
-        make_acquisition(connection, site, f"GOOD{index}", state="processed")
+        optical(connection, season, f"GOOD{index}")
     number = make_acquisition(connection, site, "BAD", state="failed")
     verdict = judge(connection, season)
     assert failing(verdict) == ["R2 s2"]
@@ -140,13 +145,7 @@ def test_a_failed_acquisition_is_waited_for_until_it_is_given_up(
     assert verdict.ready, "1 of 20 is 5 %, the limit"
     make_acquisition(connection, site, "WORSE", state="aborted")
     assert failing(judge(connection, season)) == ["R6"]
-    connection.execute(
-        text(
-            "INSERT INTO s4c.waiver (season_id, processor_id, acquisition_id, reason, created_by) "
-            "VALUES (:season, 11, :number, 'never mind', 'operator')"
-        ),
-        {"season": season.id, "number": number},
-    )
+    add_waiver(connection, season, "s4c_l4c", acquisition="BAD", reason="never mind", actor="operator")
     assert judge(connection, season).ready
     assert not judge(connection, season, processor="s4c_l4a").ready, "the waiver is for one processor"
 
@@ -167,7 +166,7 @@ def test_radar_still_in_work_holds_back_those_who_read_it(
 ) -> None:
     """Case 13."""
     site, season = searched
-    make_acquisition(connection, site, "S2", state="processed")
+    optical(connection, season, "S2")
     make_acquisition(connection, site, "S1", satellite="s1", state="processing")
     assert failing(judge(connection, season, processor="s4c_l4c")) == ["R2 s1"]
     assert failing(judge(connection, season, processor="s4c_l4b")) == ["R2 s1"]

@@ -151,5 +151,7 @@ def ready_season(s4c: Run, site: str, small_archive: ArchiveSummary, folder: Pat
         s4c("config", "set", f"downloader.{satellite}.write-dir", folder / "downloads" / satellite)
     s4c("config", "set", "storage.products_path", folder / "products")
     s4c("config", "set", "storage.min_free_gb", "0")
+    s4c("config", "set", "processor.l2a.optical.cog-tiffs", "false")
+    s4c("config", "set", "processor.l3b.lai.tiles_filter", "01AAA")
     s4c("site", "enable", site)
     return site, "2024"

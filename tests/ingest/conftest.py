@@ -111,6 +111,10 @@ def prepare(
         for satellite in ("s1", "s2", "l8"):
             set_value(connection, f"downloader.{satellite}.write-dir", str(downloads / satellite), actor="test")
         set_value(connection, "storage.min_free_gb", 0, actor="test")
+        set_value(connection, "storage.products_path", str(downloads.parent / "products"), actor="test")
+        # these tests are about finding and fetching: products are registered as they come, none of these tiles has L3B
+        set_value(connection, "processor.l2a.optical.cog-tiffs", False, actor="test")
+        set_value(connection, "processor.l3b.lai.tiles_filter", ["01AAA"], actor="test")
     return site, season
 
 

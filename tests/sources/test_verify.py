@@ -13,7 +13,8 @@ from s4c_lib.geography.sentinel2_tiles import tile
 from s4c_lib.sources.product_names import product_name
 from s4c_lib.sources.verify import VerifyReport, verify_product
 from s4c_lib.synthetic.archive import ArchiveSummary
-from s4c_lib.synthetic.archive_rasters import tile_raster
+from s4c_lib.synthetic.archive_rasters import window_grid
+from s4c_lib.synthetic.products.raster_files import jpeg2000
 
 
 def verify(path: Path) -> VerifyReport:
@@ -103,7 +104,7 @@ def test_a_black_tile_is_empty_but_not_corrupt(product_copy: Callable[[str], Pat
     product = product_copy("L1C/2024/03/31")
     band = next(product.rglob("*_B02.jp2"))
     square = tile(product.name.split("_")[5])
-    black = tile_raster(square, np.zeros((122, 122), dtype=np.uint16), driver="JP2OpenJPEG")
+    black = jpeg2000(np.zeros((120, 120), dtype=np.uint16), window_grid(square, 10))
     band.write_bytes(black + b"\0" * max(0, band.stat().st_size - len(black)))
     report = verify(product)
     assert [(problem.code, problem.tile) for problem in report.tile_problems] == [

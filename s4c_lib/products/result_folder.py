@@ -1,0 +1,143 @@
+"""The folder of an L4 product: made beside its place, and put there whole, in one step.
+
+Nothing half-written is ever visible under the product's name. Where a product of that name lies already, both folders
+change places in one system call where the file system can do that, else in two renames.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from s4c_lib.catalog.products import ProductFile
+from s4c_lib.errors import DiskFullError, StorageError
+
+_PARTIAL: Final = ".partial-"
+_EXCHANGE: Final = 2  # RENAME_EXCHANGE of renameat2(2)
+_HERE: Final = -100  # AT_FDCWD
+_NOT_SUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
+_BLOCK: Final = 1 << 20
+
+
+def result_name(level: str, site: str, season: str, interval_start: date, as_of: date, fingerprint: str) -> str:
+    """Return the name of an L4 product (spec/README.md G1).
+
+    >>> result_name("l4a", "alpha", "2024", date(2024, 3, 1), date(2024, 9, 30), "0123456789abcdef")
+    'S4C_L4A_alpha_2024_20240301_20240930_01234567'
+    """
+    return f"S4C_{level.upper()}_{site}_{season}_{interval_start:%Y%m%d}_{as_of:%Y%m%d}_{fingerprint[:8]}"
+
+
+@contextmanager
+def work_folder(target: Path) -> Iterator[Path]:
+    """Make an empty folder beside a product's place; whatever is left under its name at the end is removed.
+
+    What killed runs left of products in the same place is removed first: one run of a processor and season works at a
+    time.
+
+    Raises
+    ------
+    DiskFullError, StorageError : also for an error of the file system inside.
+    """
+    folder: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(target.parent)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}{_PARTIAL}", dir=target.parent))
+        folder.chmod(0o755)  # mkdtemp makes it private; others read it
+        yield folder
+    except OSError as error:
+        if error.errno is None:  # one of ours
+            raise
+        if error.errno == errno.ENOSPC:
+            raise DiskFullError(f"The disk of {target} is full; nothing was kept.", hint="free space") from error
+        raise StorageError(f"{target.name} was not made: {error}; nothing was kept.") from error
+    finally:
+        if folder is not None:
+            # what cannot be removed is a leftover that the next run removes; an error from inside matters more
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(place: Path) -> list[Path]:
+    """Remove the work folders of runs that were killed, and return which."""
+    found = sorted(path for path in place.iterdir() if path.name.startswith(".") and _PARTIAL in path.name)
+    for path in found:
+        shutil.rmtree(path)
+    return found
+
+
+def files_in(folder: Path) -> tuple[ProductFile, ...]:
+    """Return the manifest of a finished folder, by path, after its files have reached the disk.
+
+    Raises
+    ------
+    StorageError : there is no file.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not paths:
+        raise StorageError(f"{folder} holds no file of a product.")
+    manifest = []
+    for path in paths:
+        digest, size = hashlib.sha256(), 0
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+            os.fsync(file.fileno())
+        manifest.append(ProductFile(path.relative_to(folder).as_posix(), size, digest.hexdigest()))
+    for path in (*sorted(item for item in folder.rglob("*") if item.is_dir()), folder):
+        _sync(path)
+    return tuple(manifest)
+
+
+def put_in_place(folder: Path, target: Path) -> None:
+    """Let a finished folder take its place; what was there is then under the folder's name.
+
+    Calling it again undoes it, where there was something.
+    """
+    if not target.exists():
+        folder.rename(target)
+    elif not _exchanged(folder, target):
+        aside = folder.with_name(f"{folder.name}-replaced")
+        target.rename(aside)
+        folder.rename(target)
+        aside.rename(folder)
+    _sync(target.parent)
+
+
+def take_back(folder: Path, target: Path) -> None:
+    """Undo `put_in_place`."""
+    if folder.exists():
+        put_in_place(folder, target)
+    else:
+        target.rename(folder)
+
+
+def _exchanged(folder: Path, target: Path) -> bool:
+    """Let two folders change places at once; False where the system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(folder), _HERE, os.fsencode(target), _EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_SUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(target))
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

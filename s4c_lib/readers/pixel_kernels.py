@@ -1,0 +1,64 @@
+"""Loops over rows of reflectance, compiled: DN to reflectance x 10000, replication, means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LEAST, MOST = -9_999, 32_767  # of a valid pixel; -10000 is no data
+
+
+def shift(numbers: Any, no_data: int, added: int, empty: int, out: Any) -> None:
+    """``out = numbers + added``, ``empty`` where the number is ``no_data``; both may be the same memory."""
+    rows, columns = numbers.shape
+    for row in range(rows):
+        for column in range(columns):
+            number = np.int32(numbers[row, column])
+            value = min(max(number + np.int32(added), np.int32(LEAST)), np.int32(MOST))
+            out[row, column] = np.int16(empty) if number == no_data else np.int16(value)
+
+
+def scale(numbers: Any, no_data: int, factor: float, added: float, empty: int, out: Any) -> None:
+    """``out = rint(numbers * factor + added)``; otherwise as `shift`."""
+    rows, columns = numbers.shape
+    for row in range(rows):
+        for column in range(columns):
+            number = numbers[row, column]
+            value = min(max(np.rint(number * factor + added), float(LEAST)), float(MOST))
+            out[row, column] = np.int16(empty) if number == no_data else np.int16(value)
+
+
+def replicate(coarse: Any, factor: int, skipped: int, out: Any) -> None:
+    """Every pixel factor x factor times; ``skipped`` rows of the result are left out at the top."""
+    rows, columns = out.shape
+    filled = -1
+    for row in range(rows):
+        source = (row + skipped) // factor
+        if source == filled:
+            out[row] = out[row - 1]
+            continue
+        filled = source
+        if factor == 2:
+            for column in range(columns // 2):
+                value = coarse[source, column]
+                out[row, 2 * column] = value
+                out[row, 2 * column + 1] = value
+        else:
+            for column in range(columns):
+                out[row, column] = coarse[source, column // factor]
+
+
+def average(fine: Any, factor: int, empty: int, out: Any) -> None:
+    """Mean of the valid pixels of each block of factor x factor, rounded; ``empty`` where none is valid."""
+    rows, columns = out.shape
+    for row in range(rows):
+        for column in range(columns):
+            total, valid = 0, 0
+            for i in range(factor):
+                for j in range(factor):
+                    value = fine[row * factor + i, column * factor + j]
+                    if value != empty:
+                        total += value
+                        valid += 1
+            out[row, column] = np.int16(np.rint(total / valid)) if valid else np.int16(empty)
