@@ -49,8 +49,8 @@ class OpenRunOperator(DomainOperator):
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.runs import open_run
 
-        request = self._request(context)
         with retried_by_class():
+            request = self._request(context)
             try:
                 opening = open_run(self.database(), request, now=utc_now())
                 if opening.holder is not None and self._release_lost(context, opening):

@@ -40,7 +40,7 @@ ALLOWED: dict[AcquisitionState, frozenset[AcquisitionState]] = {
     _S.DOWNLOADING: frozenset({_S.DOWNLOADED, _S.FAILED, _S.ABORTED, _S.IGNORED, _S.QUEUED}),
     # back to queued when the file is gone (a dangling link)
     _S.DOWNLOADED: frozenset({_S.PROCESSING, _S.IGNORED, _S.QUEUED}),
-    _S.PROCESSING: frozenset({_S.PROCESSED, _S.PROCESSING_FAILED, _S.DOWNLOADED}),
+    _S.PROCESSING: frozenset({_S.PROCESSED, _S.PROCESSING_FAILED, _S.DOWNLOADED, _S.QUEUED}),
     _S.FAILED: frozenset({_S.QUEUED, _S.ABORTED, _S.IGNORED}),
     # what was given up or left out comes back when an operator or a changed selection asks for it
     _S.ABORTED: frozenset({_S.QUEUED, _S.IGNORED}),

@@ -137,7 +137,7 @@ _RADAR_MISSING = f"""
 """
 
 _SUMMARY = f"""
-    SELECT what, count(*) AS count, (array_agg(label ORDER BY sensing_start, label))[1\\:{MOST_NAMED}] AS labels
+    SELECT what, count(*) AS number, (array_agg(label ORDER BY sensing_start, label))[1\\:{MOST_NAMED}] AS labels
     FROM missing GROUP BY what
     UNION ALL
     SELECT 'all', count(*), NULL FROM here
@@ -184,14 +184,14 @@ def _verdict(
     connection: Connection, run: JudgedRun, satellite: str, statement: str, values: dict[str, Any]
 ) -> RuleResult:
     rows = {row.what: row for row in connection.execute(text(statement + _SUMMARY), values)}
-    products = int(rows.pop("all").count)
+    products = int(rows.pop("all").number)
     found = [rows[what] for what in _WORDS if what in rows]
-    count = sum(int(row.count) for row in found)
+    count = sum(int(row.number) for row in found)
     names = tuple(label for row in found for label in row.labels)[:MOST_NAMED]
     rule = f"R3 {satellite}"
     if not found:
         return RuleResult(rule, True, f"{satellite}: what is read of {products} products is there")
-    parts = ", ".join(f"{row.count} without {_WORDS[row.what]}" for row in found)
+    parts = ", ".join(f"{row.number} without {_WORDS[row.what]}" for row in found)
     season = run.season
     words = f"{satellite}: {parts}; 's4c ingest {season.site} {season.short_name}' makes what is due"
     return RuleResult(rule, False, words, count, names)

@@ -140,6 +140,8 @@ _DUE = """
     FROM s4c.acquisition_unit u
     JOIN s4c.acquisition a ON a.id = u.acquisition_id
     WHERE u.processor_id = :processor_id
+      -- not one whose files went: it is being fetched again
+      AND a.state IN ('downloaded', 'processing', 'processed', 'processing_failed')
       AND (CAST(:first AS timestamptz) IS NULL OR a.sensing_start >= :first)
       AND (CAST(:stop AS timestamptz) IS NULL OR a.sensing_start < :stop)
       AND EXISTS (

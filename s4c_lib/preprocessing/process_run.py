@@ -23,9 +23,10 @@ from s4c_lib.preprocessing.executor_log import own_line
 from s4c_lib.preprocessing.launcher import Command
 from s4c_lib.reasons import Reason
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _BEAT_SECONDS = 10.0
 _STOP_SECONDS = 60.0
+_DYING_SECONDS = 2.0
 _KILLED_IN_CONTAINER = 128 + signal.SIGKILL
 
 
@@ -80,10 +81,12 @@ def run_process(
         except BaseException:
             _end_group(process.pid, command, output, grace_seconds)
             process.wait()
+            _wait_for_group(process.pid)
             raise
         # The leader is not waited for yet: its number still names our group and no other.
         _signal_group(process.pid, signal.SIGKILL)
         exit_code = process.wait()
+        _wait_for_group(process.pid)
         seconds = time.monotonic() - began
         output.write(own_line(f"ended with {exit_code} after {seconds:.1f} s{', its time was up' * timed_out}"))
     return ProcessEnd(exit_code, timed_out, seconds)
@@ -145,6 +148,25 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
+
+
+def _wait_for_group(group: int) -> None:
+    """Let the killed rest of a group go: until then it may still be writing."""
+    deadline = time.monotonic() + _DYING_SECONDS
+    while _lives(group) and time.monotonic() < deadline:
+        time.sleep(_FIRST_PAUSE)
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of the group runs; a zombie that nobody has reaped does not."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if its_group == str(group) and state != "Z":
+            return True
+    return False
 
 
 @contextmanager

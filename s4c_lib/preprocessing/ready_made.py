@@ -31,7 +31,7 @@ from s4c_lib.preprocessing.publish_folder import PublishedL2A, read_published_fo
 from s4c_lib.preprocessing.publish_source import source_fingerprint
 from s4c_lib.preprocessing.raster_verdicts import TileVerdict, layer_codes, product_verdict
 from s4c_lib.preprocessing.site_shares import shares_of
-from s4c_lib.preprocessing.work_folder import unpacked
+from s4c_lib.preprocessing.work_folder import remove_tree, unpacked
 from s4c_lib.products.cog import disk
 from s4c_lib.readers.raster_opening import document
 from s4c_lib.readers.recognise import read_scene
@@ -175,6 +175,8 @@ def _published(
     # JPEG 2000 is read here and there: within an archive GDAL would unpack a file again and again.
     space = work_dir or target_folder
     space.mkdir(parents=True, exist_ok=True)
+    for left in space.glob(f".{scene.name}.unpacked-*"):  # by a worker that was killed
+        remove_tree(left)
     with tempfile.TemporaryDirectory(prefix=f".{scene.name}.unpacked-", dir=space) as folder:
         return publish(dataclasses.replace(read_scene(unpacked(path, Path(folder)), tile=tile), name=scene.name))
 

@@ -40,7 +40,7 @@ class Moments:
 
     def add(self, block: npt.NDArray[Any]) -> None:
         """Take the pixels of a block, (rows, columns)."""
-        if block.dtype.kind == "f":
+        if block.dtype.kind == "f" or block.dtype.itemsize > 2:  # squares of 32 bits do not fit into 64-bit sums
             no_data = np.nan if self._no_data is None else self._no_data
             found = compiled(_moments_of_floats)(block, no_data)
         else:
@@ -64,8 +64,8 @@ class Moments:
         return BandStatistics(float(self._least), float(self._most), self._mean, stddev, share, self._count)
 
 
-def _moments_of_integers(block: Any, has_no_data: bool, no_data: int) -> tuple[int, float, float, float, float]:
-    count = 0
+def _moments_of_integers(block: Any, has_no_data: bool, no_data: int) -> tuple[Any, ...]:
+    count: Any = 0
     least, most = np.int64(2**62), np.int64(-(2**62))
     mean = deviation = 0.0
     for i in range(block.shape[0]):

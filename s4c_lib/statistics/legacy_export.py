@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,10 @@ _DIGITS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class LegacyFiles:
-    """What was written: the table as CSV and Arrow, and where the rows of a parcel stand in each."""
+    """What was written: the table as CSV and Arrow, and where the rows of a parcel stand in each.
+
+    Paths of a format that was not asked for lead to nothing.
+    """
 
     csv: Path
     csv_index: Path
@@ -138,7 +142,13 @@ def mdb2_table(wide: pa.Table) -> pa.Table:
     return pa.table(arrays, schema=_schema(names))
 
 
-def write_legacy(folder: Path, name: str, columns: Sequence[str], tables: Iterable[pa.Table]) -> LegacyFiles:
+def write_legacy(
+    folder: Path,
+    name: str,
+    columns: Sequence[str],
+    tables: Iterable[pa.Table],
+    formats: Collection[str] = ("csv", "ipc"),
+) -> LegacyFiles:
     """Write ``{name}.csv``, ``.idx``, ``.ipc`` and ``.ipc.idx`` into ``folder/name``; one record batch for each table.
 
     ``.idx`` has a line ``number,offset,length`` for each parcel, in bytes of the CSV; ``.ipc.idx`` three big-endian
@@ -152,33 +162,14 @@ def write_legacy(folder: Path, name: str, columns: Sequence[str], tables: Iterab
     target = folder / name
     files = [target / f"{name}{suffix}" for suffix in (".csv", ".idx", ".ipc", ".ipc.idx")]
     schema, count, last = _schema(columns), 0, 0
-    with (
-        whole_file(files[0]) as csv_path,
-        whole_file(files[1]) as index_path,
-        whole_file(files[2]) as ipc_path,
-        whole_file(files[3]) as batches_path,
-        csv_path.open("wb") as csv,
-        index_path.open("wb") as index,
-        pa.OSFile(str(ipc_path), "wb") as sink,
-        pa.ipc.new_file(sink, schema) as ipc,
-        batches_path.open("wb") as batches,
-    ):
-        csv.write(",".join(schema.names).encode() + b"\n")
-        for number, table in enumerate(one for one in tables if one.num_rows):
+    with ExitStack() as stack:
+        writers = [kind(stack, files, schema) for name, kind in _WRITERS.items() if name in formats]
+        for table in (one for one in tables if one.num_rows):
             ids = table.column(_ID).to_numpy()
             if ids[0] <= last or (np.diff(ids) <= 0).any():
                 raise InputError(f"parcel numbers of {name} do not ascend at {ids[0]}")
-            lines = _lines(table)
-            begin = csv.tell()
-            csv.writelines(lines)
-            sizes = np.array([len(line) for line in lines])
-            offsets = begin + np.cumsum(sizes) - sizes
-            index.writelines(
-                f"{parcel},{offset},{size}\n".encode()
-                for parcel, offset, size in zip(ids.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
-            )
-            ipc.write_batch(table.combine_chunks().to_batches()[0])
-            batches.write(np.array([number, ids[0], ids[-1]], ">i4").tobytes())
+            for writer in writers:
+                writer.write(table, ids)
             count, last = count + len(ids), int(ids[-1])
     return LegacyFiles(files[0], files[1], files[2], files[3], count, tuple(columns))
 
@@ -199,6 +190,46 @@ def pooled(
         own = np.where(count > 1, (count - 1) * deviations**2, 0).sum(axis=0)
         between = np.where(used, count * (means - middle) ** 2, 0).sum(axis=0)
         return total, middle, np.where(total > 1, np.sqrt((own + between) / (total - 1)), np.nan)
+
+
+class _CsvWriter:
+    """CSV, and beside it the bytes of each parcel's row."""
+
+    def __init__(self, stack: ExitStack, files: Sequence[Path], schema: pa.Schema) -> None:
+        self._csv, self._index = (stack.enter_context(_unfinished(stack, path)) for path in files[:2])
+        self._csv.write(",".join(schema.names).encode() + b"\n")
+
+    def write(self, table: pa.Table, ids: npt.NDArray[np.int32]) -> None:
+        lines = _lines(table)
+        begin = self._csv.tell()
+        self._csv.writelines(lines)
+        sizes = np.array([len(line) for line in lines])
+        offsets = begin + np.cumsum(sizes) - sizes
+        self._index.writelines(
+            f"{parcel},{offset},{size}\n".encode()
+            for parcel, offset, size in zip(ids.tolist(), offsets.tolist(), sizes.tolist(), strict=True)
+        )
+
+
+class _IpcWriter:
+    """Arrow IPC, and beside it the parcels of each batch."""
+
+    def __init__(self, stack: ExitStack, files: Sequence[Path], schema: pa.Schema) -> None:
+        sink, self._index = (stack.enter_context(_unfinished(stack, path)) for path in files[2:])
+        self._ipc = stack.enter_context(pa.ipc.new_file(sink, schema))
+        self._number = 0
+
+    def write(self, table: pa.Table, ids: npt.NDArray[np.int32]) -> None:
+        self._ipc.write_batch(table.combine_chunks().to_batches()[0])
+        self._index.write(np.array([self._number, ids[0], ids[-1]], ">i4").tobytes())
+        self._number += 1
+
+
+_WRITERS: Final = {"csv": _CsvWriter, "ipc": _IpcWriter}
+
+
+def _unfinished(stack: ExitStack, path: Path) -> BinaryIO:
+    return stack.enter_context(whole_file(path)).open("wb")
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

@@ -170,6 +170,13 @@ def _landsat(root: Path, seed: int, start: date, end: date, square: Sentinel2Til
             yield MadeProduct(folder / name, name)
 
 
+def add_faults(root: Path, *, seed: int, start: date, end: date, tile: str) -> tuple[MadeFault, ...]:
+    """Put one fault of each sort into an archive that is there: what an ingest must meet without stopping."""
+    square = tile_of(tile)
+    images = {square: TileImages(square, np.random.default_rng([seed, 0]))}
+    return tuple(_faults(root, seed, start, end, images))
+
+
 def _faults(
     root: Path, seed: int, start: date, end: date, images: dict[Sentinel2Tile, TileImages]
 ) -> Iterator[MadeFault]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -131,6 +132,8 @@ def fill(connection: Connection) -> None:
         )
     if "parcel" in present(connection):
         fill_declarations(connection, site.id, season)
+    if "derivation" in present(connection):
+        fill_derived(connection, site.id, made[0])
 
 
 def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:
@@ -146,6 +149,25 @@ def fill_declarations(connection: Connection, site_id: int, season: Season) -> N
             "VALUES (:id, 'CC', 'P1', 2, true)"
         ),
         {"id": give(connection, site_id, Kind.PRACTICES_CC)},
+    )
+
+
+def fill_derived(connection: Connection, site_id: int, product_id: int) -> None:
+    values = {"site": site_id, "product": product_id}
+    connection.execute(
+        text(
+            "INSERT INTO s4c.derivation (site_id, processor_id, product_id, tile, config_hash) "
+            "VALUES (:site, 3, :product, '31UFS', 'h')"
+        ),
+        values,
+    )
+    connection.execute(
+        text(
+            "INSERT INTO s4c.marker_file (site_id, parcel_set_id, product_id, family, variable, tile, time, platform, "
+            "path, n_rows, sha256, config_hash) SELECT :site, max(id), :product, 'l3b', 'ndvi', '31UFS', now(), "
+            "'sentinel-2a', 'x', 1, 'y', 'z' FROM s4c.parcel_set"
+        ),
+        values,
     )
 
 
@@ -173,7 +195,7 @@ def present(connection: Connection) -> set[str]:
 
 def contents(connection: Connection) -> dict[str, list[str]]:
     return {
-        table: sorted(connection.execute(text(f"SELECT row_to_json(t)::text FROM s4c.{table} t")).scalars())
+        table: list(connection.execute(text(f"SELECT row_to_json(t)::text FROM s4c.{table} t ORDER BY 1")).scalars())
         for table in sorted(present(connection))
     }
 
@@ -188,7 +210,10 @@ def test_the_last_migrations_keep_every_row(empty: Database, until: str) -> None
     assert migrate(empty, MIGRATIONS) == NAMES[NAMES.index(until) + 1 :]
     with empty.begin() as connection:
         after = contents(connection)
-    assert {table: after[table] for table in before} == before
+    for table, rows in before.items():
+        # a column that came later has its default
+        known = json.loads(rows[0]).keys()
+        assert [{key: row[key] for key in known} for row in map(json.loads, after[table])] == [*map(json.loads, rows)]
 
 
 def test_what_sources_offer_is_known_by_their_number(empty: Database) -> None:

@@ -24,6 +24,7 @@ from s4c_lib.catalog.jobs import JobState, finish
 from s4c_lib.errors import DiskFullError, InputError
 from s4c_lib.ingest import fetch, query, register
 from s4c_lib.ingest.context import load_context
+from s4c_lib.ingest.preprocess import run_preprocess
 from s4c_lib.ingest.steps import has_work, run_all
 
 LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
@@ -178,8 +179,9 @@ def test_a_product_removed_after_its_transfer_is_fetched_again(new_ingest: New, 
     assert run_fetch(ingest)["fetched"] == 4
     gone = ingest.acquisition(FIRST)
     shutil.rmtree(gone.full_path or "")
-    outcome = register.run_register(ingest.database, ingest.context(), owner="test", job_id=None, clock=clock)
-    assert (outcome.registered, outcome.gone) == (3, 1)
+    register.run_register(ingest.database, ingest.context(), owner="test", job_id=None, clock=clock)
+    outcome = run_preprocess(ingest.database, ingest.context(), owner="test", job_id=None, clock=clock)
+    assert (outcome.made, outcome.reasons) == (3, {"input_missing": 1})
     again = ingest.acquisition(FIRST)
     assert (again.state, again.reason_code) == ("queued", "input_missing")
     assert ingest.has_work()

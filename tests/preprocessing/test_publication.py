@@ -187,7 +187,8 @@ def test_another_configuration_or_a_lost_file_replaces_the_folder(source: Path, 
 
 
 def test_a_product_that_cannot_be_published_leaves_the_older_one(tmp_path: Path) -> None:
-    source = delivered.safe(tmp_path / "source")
+    small = dataclasses.replace(delivered.GRID, rows=240, columns=180)
+    source = delivered.safe(tmp_path / "source", delivered.scene(grid=small))
     scene = read_scene(source)
     target = tmp_path / "l2a" / scene.name
     one = PublishOptions(keep_bands=("b04",))

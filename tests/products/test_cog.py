@@ -161,6 +161,15 @@ def test_what_is_known_of_the_file_is_true(tmp_path: Path) -> None:
     assert found.valid_percent == pytest.approx(100 * valid.size / values.size)
 
 
+def test_statistics_of_large_integers(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).integers(-(2**31), 2**31 - 1, (50, 3000)).astype(np.int32)
+    values[0] = 0
+    profile = CogProfile("int32", (CogBand("x"),), 0, "nearest")
+    found = write_cog(tmp_path / "a.tif", values, grid_of(50, 3000), profile).statistics[0]
+    valid = values[values != 0].astype(np.float64)
+    assert (found.mean, found.stddev) == (pytest.approx(valid.mean()), pytest.approx(valid.std()))
+
+
 def test_statistics_of_floats_ignore_nan(tmp_path: Path) -> None:
     values = noise(20, 30, "float32")
     values[3] = np.nan

@@ -29,7 +29,6 @@ BEHAVIOURS = {
     "error": "exit code 135 with two messages [E] and one [W]",
     "silent": "exit code 1 without a word",
     "lacks=X": "a product without the files whose name holds X; DATA and MASKS are folders",
-    "truncated": "a product with a band cut off",
     "none": "exit code 0 and no product",
     "other_tile": "a product of another tile",
     "black_with_cams": "all NoData when CAMS files are among the inputs, else a good product",
@@ -340,9 +339,6 @@ def main():
             inside = re.search(rf"/{value}(/|$)", str(path.relative_to(output)))
             if inside or (path.is_file() and f"_{value}" in path.name):
                 path.rmdir() if path.is_dir() else path.unlink()
-    if behaviour == "truncated":
-        band = next(folder.glob("*_FRE_B8.tif"))
-        band.write_bytes(band.read_bytes()[:-200])
     if behaviour == "orphan":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         say("I", f"leaves child {child.pid}")

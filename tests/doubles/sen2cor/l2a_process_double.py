@@ -20,8 +20,6 @@ BEHAVIOURS = {
     "error": "exit code 1, the cause in the last line",
     "silent": "exit code 1 without a word",
     "lacks=X": "a product without the layers whose name holds X",
-    "truncated": "a product with a band that is no image",
-    "no_metadata": "a product without MTD_MSIL2A.xml",
     "two": "two products",
     "none": "exit code 0 and no product",
     "no_preview": "a product without TCI and PVI",
@@ -185,8 +183,6 @@ def write_granule(target, granule, resolution, behaviour):
         write_layer(folder / f"{stem}_{band}_{resolution}m.jp2", valid, like)
     if resolution != 10 and not (word == "lacks" and value == "SCL"):
         write_layer(folder / f"{stem}_SCL_{resolution}m.jp2", np.where(valid > 0, 4, 0).astype("uint8"), like)
-    if behaviour == "truncated":
-        (folder / f"{stem}_B04_{resolution}m.jp2").write_bytes(b"no image")
     if behaviour != "no_preview":
         picture = np.full((3, *shape), 80, "uint8")
         write_layer(folder / f"{stem}_TCI_{resolution}m.jp2", picture, like)
@@ -273,8 +269,6 @@ def main():
             refuse("10 m needs a result of 20 m")
         write_granule(target, granule, resolution, behaviour)
     write_metadata(product, l1c, behaviour)
-    if behaviour == "no_metadata":
-        (product / "MTD_MSIL2A.xml").unlink()
     if behaviour == "two":
         second = output / product.name.replace("20240101T120000", "20240101T130000")
         second.mkdir(exist_ok=True)
