@@ -53,6 +53,7 @@ class QueryOperator(IngestOperator):
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.ingest.query import run_query
         from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.steps import l2a_programs
 
         database, job_id = self.database(), self.running_job(context)
         with retried_by_class():
@@ -66,6 +67,7 @@ class QueryOperator(IngestOperator):
                 ingest,
                 now=utc_now(),
                 actor=process_owner(job_id, self.task_id),
+                l2a_executors=l2a_programs(),
                 progress=self._progress,
             )
             self.record(database, job_id, outcome.counts())

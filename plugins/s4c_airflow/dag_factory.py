@@ -9,7 +9,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, get_parsing_context
+from airflow.sdk import DAG, Asset, get_parsing_context
 
 from operators.base import OPEN_TASK
 from operators.ingest import (
@@ -21,6 +21,7 @@ from operators.ingest import (
     StepOperator,
 )
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
+from s4c_airflow.assets import product_asset, result_asset
 from s4c_airflow.declarations_dag import declarations_dag
 from s4c_airflow.forms import form
 from s4c_airflow.timetables import IngestTimetable, SeasonTimetable
@@ -30,8 +31,8 @@ from s4c_lib.settings import Settings
 # Before any satellite of the system flew: neither a backfill nor a run by hand can lie before it.
 FIRST_DAY = datetime(2014, 1, 1, tzinfo=UTC)
 
-# What an ingest makes of what arrived, and the pool that limits it.
-STEPS = (("preprocess", "cpu"), ("vegetation", "cpu"), ("statistics", "cpu"))
+# What an ingest makes of what arrived, the pool that limits it, and its asset.
+STEPS = (("preprocess", "cpu", "l2a"), ("vegetation", "cpu", "l3b"), ("statistics", "cpu", "s4c_mdb1"))
 
 PURPOSE = {
     "ingest": (
@@ -85,7 +86,9 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
         if entry.processor == "ingest":
             _ingest_tasks(entry, manifest, opened, closed)
         else:
-            opened >> ComputeOperator(task_id="compute", processor=entry.processor, pool="cpu") >> closed
+            result = result_asset(entry.site, entry.season, entry.processor)
+            compute = ComputeOperator(task_id="compute", processor=entry.processor, pool="cpu", outlets=[result])
+            opened >> compute >> closed
     # Put in last, into the mapping the DAG has: a form given to the DAG is checked against its own schema for every
     # DAG and copied into every task, which takes most of the time of building and serialising hundreds of DAGs. The
     # forms are one a processor and the tests check each; a run's values reach its tasks all the same.
@@ -96,7 +99,12 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
 def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any) -> None:
     query = QueryOperator(task_id="query")
     # what arrived is registered even when one source failed; the run fails all the same
-    register = RegisterOperator(task_id="register", trigger_rule="all_done_min_one_success", pool="db_write")
+    register = RegisterOperator(
+        task_id="register",
+        trigger_rule="all_done_min_one_success",
+        pool="db_write",
+        outlets=_assets(entry, "s1_l2a_amp", "s1_l2a_cohe"),
+    )
     opened >> query >> register
     for source in entry.sources:
         # XComs can be mapped over only as a task's return value, hence one small planning task a source
@@ -106,17 +114,23 @@ def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any)
         )
         query >> plan >> fetch >> register
     before = register
-    for step, pool in STEPS:
+    for step, pool, product in STEPS:
         # a step goes on when an earlier one failed for a part: it makes what there is
         plan = PlanStepOperator(
             task_id=f"plan_{step}", step=step, slots=manifest.pools[pool], trigger_rule="all_done_min_one_success"
         )
-        work = StepOperator.partial(task_id=step, step=step, pool=pool).expand(chunk=plan.output)
+        work = StepOperator.partial(task_id=step, step=step, pool=pool, outlets=_assets(entry, product)).expand(
+            chunk=plan.output
+        )
         register >> plan
         before >> plan
         plan >> work
         before = work
     before >> closed
+
+
+def _assets(entry: DagEntry, *names: str) -> list[Asset]:
+    return [product_asset(entry.site, entry.season, name) for name in names]
 
 
 def _timetable(entry: DagEntry) -> SeasonTimetable | IngestTimetable:

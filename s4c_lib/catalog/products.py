@@ -176,11 +176,10 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
             },
         ).scalar_one()
     )
-    for parent in sorted(set(new.inputs)):
-        connection.execute(
-            text("INSERT INTO s4c.product_input VALUES (:product_id, :parent)"),
-            {"product_id": product_id, "parent": parent},
-        )
+    connection.execute(
+        text("INSERT INTO s4c.product_input SELECT :product_id, unnest(CAST(:parents AS bigint[]))"),
+        {"product_id": product_id, "parents": sorted(set(new.inputs))},
+    )
     if new.files:
         connection.execute(
             text("INSERT INTO s4c.product_file VALUES (:product_id, :path, :size_bytes, :sha256)"),

@@ -14,7 +14,7 @@ from s4c_lib.catalog import marker_files, products
 from s4c_lib.catalog.auxdata import Kind, season_inputs
 from s4c_lib.catalog.parcel_sets import get_set
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
-from s4c_lib.statistics.matrices import Series, series_of
+from s4c_lib.statistics.matrices import EnoughPixels, Series, series_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _MAPS: Final = 4
 _CROPS: Final = 3
 _LEAST_PIXELS: Final = 60
+_MOST_M2: Final = 200_000
+# A parcel under the edge of a cloud has a value of its own kind.
+_SEEN: Final = 0.9
 _PANELS: Final = (("ndvi", "NDVI"), ("lai", "LAI, m²/m²"), ("vh", "VH, dB"), ("coherence_vv", "coherence VV"))
 
 
@@ -63,12 +66,18 @@ def gather(connection: Connection, season: Season) -> tuple[list[Map], list[Parc
     table = read_parcels(
         connection,
         parcel_set,
-        ["new_id", "ori_id", "ori_crop", "s2_pix"],
+        ["new_id", "ori_crop", "s2_pix", "area_meters"],
+        processor="s4c_l4a",
         lut_version=inputs.versions.get(Kind.LUT),
     )
     files = marker_files.list_marker_files(connection, parcel_set.id, variables=[name for name, _ in _PANELS])
     chosen = _largest(table.to_pylist())
-    series = series_of([Path(file.path) for file in files], [name for name, _ in _PANELS], list(chosen))
+    series = series_of(
+        [Path(file.path) for file in files],
+        [name for name, _ in _PANELS],
+        list(chosen),
+        enough=EnoughPixels(min_share=_SEEN),
+    )
     return _spread(maps), [_of_parcel(number, label, series) for number, label in chosen.items()]
 
 
@@ -83,7 +92,7 @@ def _largest(parcels: list[dict[str, Any]]) -> dict[int, str]:
     """The largest parcel of each of the commonest crops, with a label."""
     by_crop: dict[str, list[dict[str, Any]]] = {}
     for row in parcels:
-        if (row["s2_pix"] or 0) >= _LEAST_PIXELS:
+        if row["reason"] is None and (row["s2_pix"] or 0) >= _LEAST_PIXELS and row["area_meters"] < _MOST_M2:
             by_crop.setdefault(row.get("ct") or row["ori_crop"] or "?", []).append(row)
     common = sorted(by_crop, key=lambda crop: (-len(by_crop[crop]), crop))[:_CROPS]
     found = {}
