@@ -64,7 +64,7 @@ def pivoted(paths: list[Path]) -> Any:
     """Matrices by pandas."""
     columns = ["parcel_id", "time", "mean", "std", "n", "n_total"]
     table = pd.concat([pd.read_parquet(path, columns=columns) for path in paths])
-    return table.pivot_table(index="parcel_id", columns="time", values=columns[2:], aggfunc="first")
+    return table.pivot(index="parcel_id", columns="time", values=columns[2:])
 
 
 def spent(work: Callable[[], Any]) -> float:

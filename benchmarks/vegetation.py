@@ -2,11 +2,12 @@
 
 Run: ``python benchmarks/vegetation.py [--side 10980] [--model-set s4c] [--resolution 10] [--kernels-only] [--json]``
 
-Seconds are of the processor, one thread. The networks of numpy run on a part and are scaled to the tile: `evaluate` in
-float32 (folded weights, blocks), and the formula in float64 as one would first write it. The whole step reads a
-scene of COGs as a published L2A has them (a quarter without data, fields of 600 m with noise) and writes NDVI, LAI,
-FAPAR, FCOVER, flags and quality; it runs in a process of its own, whose peak memory is reported. A raw read decodes
-every pixel of the same files once. Targets: l3b-and-markers.md 4.5.
+Seconds are of the processor, one thread; kernels are compiled before, files are in the system's cache. The networks of
+numpy run on a part and are scaled to the tile: `evaluate` in float32 (folded weights, blocks), and the formula in
+float64 as one would first write it. The whole step reads a scene of COGs as a published L2A has them (a quarter without
+data, fields of 600 m with noise) and writes NDVI, LAI, FAPAR, FCOVER, flags and quality; it runs in a process of its
+own, whose peak memory is reported. A raw read decodes every pixel of the same files once. Targets: l3b-and-markers.md
+4.5.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from s4c_lib.parameters.layers import Layers, resolve
 from s4c_lib.parcels.inner_buffer import BUFFER_10M, BUFFER_20M, locate_parcels, shrink_parcels
 from s4c_lib.parcels.pixel_index import PixelIndex, build_pixel_index
 from s4c_lib.products.l3b import L3bOptions, L3bProduct, make_l3b
@@ -49,13 +50,8 @@ def world_of(season: Path) -> World:
 
 def options_of(profile: str, model_set: str, resolution: int) -> L3bOptions:
     """Options of a profile."""
-    different = {"keep_negative_ndvi": False, "rounding": "truncate", "clip_to_range": False}
-    return L3bOptions(
-        model_set=model_set,
-        resolution=resolution,
-        profile=profile,
-        **(different if profile == "reference" else {}),  # type: ignore[arg-type]
-    )
+    given = {"profile": profile, "processor.l3b.model_set": model_set, "processor.l3b.resolution": resolution}
+    return L3bOptions.of(resolve(Layers(season=given), phase="current").values, "0" * 8)
 
 
 class Parcels:

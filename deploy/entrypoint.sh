@@ -133,6 +133,9 @@ use_places() {
     export AIRFLOW_HOME=${AIRFLOW_HOME:-/var/lib/sen4cap/airflow}
     export AIRFLOW__CORE__DAGS_FOLDER=${AIRFLOW__CORE__DAGS_FOLDER:-$home/dags}
     export AIRFLOW__CORE__PLUGINS_FOLDER=${AIRFLOW__CORE__PLUGINS_FOLDER:-$home/plugins}
+    # In the volume that all services share: what one has compiled, the others find. Not in the image, which may have been
+    # built on another processor.
+    export S4C_KERNEL_CACHE=${S4C_KERNEL_CACHE:-$AIRFLOW_HOME/kernels}
     # Without a look-up in the DNS; health.py asks for the same name.
     export AIRFLOW__CORE__HOSTNAME_CALLABLE=socket.gethostname
     mkdir -p "$AIRFLOW_HOME" || die "user $(id -u) cannot write $AIRFLOW_HOME (owner of the volume, S4C_UID)"
@@ -165,6 +168,7 @@ initialise() {
     S4C_ADMIN_PASSWORD=$S4C_ADMIN_PASSWORD PYTHONPATH="$home" python "$home/deploy/first_setup.py"
     s4c db migrate
     s4c dags export
+    s4c kernels compile
 }
 
 role=${1:-}

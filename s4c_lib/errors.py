@@ -138,6 +138,13 @@ class ProductCorruptError(Sen4capError, ValueError):
     retryable = True
 
 
+class ElevationMissingError(Sen4capError, LookupError):
+    """Heights of land are missing from the elevation model; they may be delivered later."""
+
+    code = "dem_missing"
+    retryable = True
+
+
 class ManifestError(Sen4capError, ValueError):
     """The DAG manifest cannot be read."""
 

@@ -19,21 +19,36 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from s4c_lib.errors import StorageError
 
 Kernel = Callable[..., Any]
+Progress = Callable[[int, int, str], None]  # modules done, in all, the one just done
+log = structlog.get_logger(__name__)
 
 # Modules with kernels: each has a function `warm_up` that calls every kernel of it once, on the smallest input, with
 # the types that callers use.
 KERNEL_MODULES: Final = (
     "s4c_lib.parcels.pixel_index_kernels",
+    "s4c_lib.preprocessing.elevation.resampling_kernels",
+    "s4c_lib.preprocessing.elevation.terrain",
+    "s4c_lib.products.band_statistics",
+    "s4c_lib.products.cog_levels",
+    "s4c_lib.readers.flag_kernels",
+    "s4c_lib.readers.pixel_kernels",
     "s4c_lib.statistics.kernels",
     "s4c_lib.vegetation.indices",
     "s4c_lib.vegetation.network_kernel",
 )
 _LIBRARIES: Final = ("numba", "llvmlite", "numpy")
 _PREFIX: Final = "kernels-"
+_DONE: Final = "complete"
 _CPU: Final = Path("/proc/cpuinfo")
+
+
+def _silent(done: int, total: int, module: str) -> None:
+    """Show nothing."""
 
 
 @cache
@@ -44,8 +59,15 @@ def compiled(function: Kernel) -> Kernel:
     """
     from numba import njit
 
-    kernel: Kernel = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return kernel
+    def kernel(*, cache: bool) -> Kernel:
+        made: Kernel = njit(cache=cache, nogil=True, error_model="numpy")(function)
+        return made
+
+    try:
+        return kernel(cache=True)
+    except RuntimeError as error:  # numba finds no folder it can write to
+        log.warning("a compiled kernel cannot be kept", kernel=function.__name__, error=str(error))
+        return kernel(cache=False)
 
 
 @cache
@@ -90,10 +112,44 @@ def use_cache(root: Path) -> Path:
     return folder
 
 
-def compile_all() -> int:
+def keep_in(root: Path) -> None:
+    """`use_cache` where that can be done; else every process compiles what it uses, and the log says why."""
+    try:
+        use_cache(root)
+    except StorageError as error:
+        log.warning("compiled kernels are not kept", error=error.one_line)
+
+
+def compile_into(root: Path, progress: Progress = _silent) -> tuple[Path, bool]:
+    """Compile every kernel there is into the folder of their fingerprint, unless that was done; old folders go.
+
+    Returns
+    -------
+    The folder, and whether anything had to be compiled.
+
+    Raises
+    ------
+    StorageError : the folder cannot be made or written.
+    """
+    folder = use_cache(root)
+    done = folder / _DONE
+    # numba compiles a file that was written anew, whatever its content
+    files = "".join(f"{name} {_file(name).stat().st_mtime_ns}\n" for name in KERNEL_MODULES)
+    if done.is_file() and done.read_text(encoding="utf-8") == files:
+        return folder, False
+    compile_all(progress)
+    unfinished = done.with_name(f"{_DONE}.{os.getpid()}")
+    unfinished.write_text(files, encoding="utf-8")
+    unfinished.replace(done)
+    prune_cache(root)
+    return folder, True
+
+
+def compile_all(progress: Progress = _silent) -> int:
     """Compile every kernel there is, or load what is compiled already; returns the number of modules."""
-    for name in KERNEL_MODULES:
+    for number, name in enumerate(KERNEL_MODULES, 1):
         import_module(name).warm_up()
+        progress(number, len(KERNEL_MODULES), name)
     return len(KERNEL_MODULES)
 
 
@@ -113,10 +169,14 @@ def prune_cache(root: Path, *, keep: int = 2) -> list[Path]:
 
 
 def _source(module: str) -> str:
+    return hashlib.sha256(_file(module).read_bytes()).hexdigest()
+
+
+def _file(module: str) -> Path:
     found = find_spec(module)  # imports the packages it is in, not the module
     if found is None or found.origin is None:
         raise StorageError(f"the source of {module} is not there", hint="install again")
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()
+    return Path(found.origin)
 
 
 def _processor() -> str:

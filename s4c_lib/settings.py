@@ -6,6 +6,7 @@ Settings say where things are (database, manifest, Airflow). How the system beha
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -42,3 +43,17 @@ class Settings(BaseSettings):
         default=None, description="Folder of compiled kernels; default: in the user's cache folder"
     )
     log_json: bool = Field(default=False, description="Structured logs as JSON lines")
+
+    @property
+    def kernel_folder(self) -> Path:
+        """Where compiled kernels are kept."""
+        if self.kernel_cache is not None:
+            return self.kernel_cache
+        given = os.environ.get("XDG_CACHE_HOME", "")
+        # the XDG specification: what is not absolute does not count
+        if Path(given).is_absolute():
+            return Path(given) / "sen4cap" / "kernels"
+        try:
+            return Path.home() / ".cache" / "sen4cap" / "kernels"
+        except RuntimeError:  # a user without a home, as containers may have
+            return Path("/var/lib/sen4cap/kernels")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,13 +15,22 @@ from sqlalchemy.engine import make_url
 from deploy.local_stack.postgres import private_postgres
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.migrations import migrate
+from s4c_lib.kernel_cache import use_cache
 from s4c_lib.settings import MIGRATIONS
 
 # How long an example takes depends on what else the machine does; no test here is timed.
 hypothesis.settings.register_profile("s4c", deadline=None)
 hypothesis.settings.load_profile("s4c")
 
+# Not the user's: a test compiles what an earlier run of the tests has not.
+KERNELS = Path(__file__).resolve().parents[1] / ".local" / "kernels"
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
+
+
+def pytest_configure() -> None:
+    """Keep compiled kernels for the next run, here and in all processes that tests start."""
+    os.environ.setdefault("S4C_KERNEL_CACHE", str(KERNELS))
+    use_cache(Path(os.environ["S4C_KERNEL_CACHE"]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,9 +31,12 @@ class DomainOperator(BaseOperator):
         self.connection_id = connection_id
 
     def database(self) -> Database:
-        """Return the domain database of the connection."""
+        """Return the domain database of the connection; from now on this process keeps its compiled kernels."""
         from s4c_lib.catalog.database import Database
+        from s4c_lib.kernel_cache import keep_in
+        from s4c_lib.settings import Settings
 
+        keep_in(Settings().kernel_folder)
         return Database(BaseHook.get_connection(self.connection_id).get_uri())
 
     def job_id(self, context: Context) -> int:

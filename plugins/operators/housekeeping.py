@@ -27,7 +27,7 @@ class SyncOperator(DomainOperator):
 
 
 class RetentionOperator(DomainOperator):
-    """Remove unfinished transfers that are too old to be continued."""
+    """Remove what nothing needs any more: unfinished transfers, replaced statistics and products, unused caches."""
 
     def execute(self, context: Context) -> dict[str, int]:
         """Remove and return counts."""

@@ -26,8 +26,10 @@ def sync_dag() -> DAG:
 def retention_dag() -> DAG:
     """Return ``s4c__retention``, which runs every night."""
     schedule = CronTriggerTimetable("17 3 * * *", timezone="UTC")
-    with _global_dag("s4c__retention", "Removes transfers that were never finished.", schedule) as dag:
-        RetentionOperator(task_id="remove_unfinished_transfers")
+    with _global_dag(
+        "s4c__retention", "Removes files that nothing needs any more: see docs/operations.md.", schedule
+    ) as dag:
+        RetentionOperator(task_id="remove_unused_files")
     return dag
 
 

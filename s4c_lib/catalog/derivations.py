@@ -134,6 +134,18 @@ def plan(connection: Connection, key: WorkKey, pieces: Iterable[Piece], *, max_a
     )
 
 
+def due_bytes(connection: Connection, key: WorkKey, *, now: datetime) -> int:
+    """Return the bytes of the acquisitions behind the pieces that can be worked on now: a measure of the work."""
+    statement = text(
+        f"""
+        SELECT coalesce(sum(a.size_bytes), 0) FROM s4c.derivation d
+        JOIN s4c.product p ON p.id = d.product_id JOIN s4c.acquisition a ON a.id = p.acquisition_id
+        WHERE {_OF_KEY} AND {_DUE}
+        """
+    )
+    return int(connection.execute(statement, _values(key) | {"now": now}).scalar_one())
+
+
 def claim(
     connection: Connection, key: WorkKey, *, owner: str, now: datetime, lease_seconds: float
 ) -> Derivation | None:

@@ -65,8 +65,12 @@ def put_in_force(connection: Connection, files: Sequence[NewMarkerFile]) -> None
     """Put files in force; those they replace are superseded in the same transaction.
 
     A file that is in force already (same content, same place) stays as it is. Files are taken in the order of their
-    keys, so that two workers on one product wait for each other instead of locking each other out.
+    keys, so that two workers on one product wait for each other instead of locking each other out. Files of a product
+    that was superseded meanwhile are superseded from the start.
     """
+    products = {"ids": sorted({item.product_id for item in files})}
+    statement = text("SELECT id FROM s4c.product WHERE id = ANY(:ids) AND state = 'active' ORDER BY id FOR SHARE")
+    in_force = set(connection.execute(statement, products).scalars())
     for new in sorted(files, key=lambda item: (item.parcel_set_id, item.product_id, item.variable)):
         connection.execute(
             text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"),
@@ -100,13 +104,15 @@ def put_in_force(connection: Connection, files: Sequence[NewMarkerFile]) -> None
                 """
                 INSERT INTO s4c.marker_file
                     (site_id, parcel_set_id, product_id, family, variable, tile, time, previous_time, platform, orbit,
-                     direction, path, n_rows, sha256, config_hash)
+                     direction, path, n_rows, sha256, config_hash, state, superseded_at)
                 VALUES
                     (:site_id, :parcel_set_id, :product_id, :family, :variable, :tile, :time, :previous_time,
-                     :platform, :orbit, CAST(:direction AS s4c.orbit_direction), :path, :n_rows, :sha256, :config_hash)
+                     :platform, :orbit, CAST(:direction AS s4c.orbit_direction), :path, :n_rows, :sha256, :config_hash,
+                     CAST(:state AS s4c.marker_state),
+                     CASE WHEN :state = 'superseded' THEN clock_timestamp() END)
                 """
             ),
-            values,
+            values | {"state": "active" if new.product_id in in_force else "superseded"},
         )
 
 
@@ -174,9 +180,18 @@ def of_product(
 
 
 def superseded_files(connection: Connection, before: datetime) -> list[tuple[int, str]]:
-    """Return number and path of the files superseded before a moment: no run reads them any more."""
+    """Return number and path of the files superseded before a moment: no run reads them any more.
+
+    A file that came into force again (the parameters were changed back: same content, same name) is not among them.
+    """
     statement = text(
-        "SELECT id, path FROM s4c.marker_file WHERE state = 'superseded' AND superseded_at < :before ORDER BY id"
+        """
+        SELECT m.id, m.path FROM s4c.marker_file m
+        WHERE m.state = 'superseded' AND m.superseded_at < :before
+          AND NOT EXISTS (SELECT 1 FROM s4c.marker_file o WHERE o.path = m.path AND o.state = 'active'
+                            AND o.parcel_set_id = m.parcel_set_id AND o.product_id = m.product_id)
+        ORDER BY m.id
+        """
     )
     return [(int(row.id), str(row.path)) for row in connection.execute(statement, {"before": before})]
 

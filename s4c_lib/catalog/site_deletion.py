@@ -47,7 +47,7 @@ class DeletionPlan:
     Attributes
     ----------
     uploads, parcel_sets : uploads of all kinds, and versions of the declarations with their parcels.
-    product_paths : of products, and of the folders and files of declarations.
+    product_paths : of products, of the folders and files of declarations, and of the statistics store.
     """
 
     seasons: int
@@ -91,10 +91,13 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
             WHERE p.id IN ({_PRODUCTS_ONLY_HERE}) AND p.full_path IS DISTINCT FROM a.full_path
             UNION SELECT folder FROM s4c.parcel_set WHERE site_id = :site_id AND state <> 'removed'
             UNION SELECT path FROM s4c.auxdata_version WHERE site_id = :site_id AND path IS NOT NULL
+            -- the site's part of the statistics store as one, with what no row names
+            UNION SELECT coalesce(substring(path FROM '^(/.*/markers/site=' || :name || ')/'), path)
+            FROM s4c.marker_file WHERE site_id = :site_id
             ORDER BY 1
             """
         ),
-        values,
+        {**values, "name": site.short_name},
     ).scalars()
     return DeletionPlan(
         seasons=counts.seasons,

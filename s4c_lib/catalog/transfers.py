@@ -316,6 +316,8 @@ def anything_left(
                             OR (a.state = 'downloading' AND a.lease_until < :now)))
                    OR (a.state = 'processed' AND EXISTS (
                            SELECT 1 FROM s4c.product p WHERE p.acquisition_id = a.id AND p.state = 'active'
+                             -- as products.share_with_site: L3B is each site's own
+                             AND p.product_type_id <> 3
                              AND NOT EXISTS (SELECT 1 FROM s4c.product_site x
                                              WHERE x.product_id = p.id AND x.site_id = :site_id))))
         )

@@ -135,7 +135,6 @@ def give_back(connection: Connection, owner_prefix: str) -> int:
     return connection.execute(statement, {"prefix": owner_prefix}).rowcount
 
 
-# Of a lane in date order: the executor of a unit is written when it is made.
 _DUE = """
     FROM s4c.acquisition_unit u
     JOIN s4c.acquisition a ON a.id = u.acquisition_id
@@ -151,15 +150,25 @@ _DUE = """
       AND (u.state = 'pending'
            OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
                AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now)))
+"""
+# Of a lane in date order, as preprocessing.lanes.may_start has it; the executor of a unit is written when it is made.
+# What nobody asks for any more, what cannot be fetched, and other seasons do not hold a lane up: nobody works on them.
+_MAY_START = """
       AND NOT (u.executor IS NOT DISTINCT FROM 'maja' AND EXISTS (
           SELECT 1 FROM s4c.acquisition_unit o JOIN s4c.acquisition b ON b.id = o.acquisition_id
-          WHERE o.id <> u.id AND o.processor_id = u.processor_id AND o.unit_key = u.unit_key
+          WHERE o.id <> u.id AND o.executor = 'maja' AND o.processor_id = u.processor_id AND o.unit_key = u.unit_key
             AND b.satellite_id = a.satellite_id AND b.relative_orbit IS NOT DISTINCT FROM a.relative_orbit
             AND (o.state = 'processing'
-                 -- as preprocessing.lanes.may_start has it
-                 OR (o.state = 'failed' AND o.retryable AND o.attempts < o.max_attempts
-                     AND (u.state = 'pending' OR b.sensing_start < a.sensing_start))
-                 OR (o.state = 'pending' AND u.state = 'pending' AND b.sensing_start < a.sensing_start))))
+                 OR (b.state NOT IN ('failed', 'aborted', 'ignored')
+                     AND (CAST(:first AS timestamptz) IS NULL OR b.sensing_start >= :first)
+                     AND (CAST(:stop AS timestamptz) IS NULL OR b.sensing_start < :stop)
+                     AND EXISTS (
+                         SELECT 1 FROM s4c.site_acquisition n JOIN s4c.site t ON t.id = n.site_id
+                         WHERE n.acquisition_id = b.id AND n.relevance = 'selected' AND t.enabled)
+                     AND ((o.state = 'failed' AND o.retryable AND o.attempts < o.max_attempts
+                           AND (u.state = 'pending' OR (b.sensing_start, o.id) < (a.sensing_start, u.id)))
+                          OR (o.state = 'pending' AND u.state = 'pending'
+                              AND (b.sensing_start, o.id) < (a.sensing_start, u.id)))))))
 """
 
 
@@ -172,14 +181,52 @@ def due_count(
     sensed: tuple[datetime, datetime] | None = None,
 ) -> int:
     """Return how many units of an enabled site could be claimed now."""
-    values = {
+    values = _due_values(processor, site_id, now, sensed)
+    return int(connection.execute(text(f"SELECT count(*) {_DUE} {_MAY_START}"), values).scalar_one())
+
+
+def due_bytes(
+    connection: Connection,
+    processor: str,
+    site_id: int,
+    *,
+    now: datetime,
+    sensed: tuple[datetime, datetime] | None = None,
+) -> int:
+    """Return the bytes of the acquisitions of all units that could be claimed now: a measure of the work."""
+    statement = text(f"SELECT coalesce(sum(a.size_bytes), 0) {_DUE} {_MAY_START}")
+    return int(connection.execute(statement, _due_values(processor, site_id, now, sensed)).scalar_one())
+
+
+def due_in_lanes(
+    connection: Connection,
+    processor: str,
+    site_id: int,
+    *,
+    now: datetime,
+    sensed: tuple[datetime, datetime] | None = None,
+) -> list[int]:
+    """Return how many units of each lane in date order are due, those that wait for earlier ones among them."""
+    statement = text(
+        f"""
+        SELECT count(*) {_DUE} AND u.executor = 'maja'
+        GROUP BY a.satellite_id, a.relative_orbit, u.unit_key
+        ORDER BY a.satellite_id, a.relative_orbit, u.unit_key
+        """
+    )
+    return [int(row) for row in connection.execute(statement, _due_values(processor, site_id, now, sensed)).scalars()]
+
+
+def _due_values(
+    processor: str, site_id: int, now: datetime, sensed: tuple[datetime, datetime] | None
+) -> dict[str, object]:
+    return {
         "processor_id": PROCESSORS[processor],
         "site_id": site_id,
         "now": now,
         "first": None if sensed is None else sensed[0],
         "stop": None if sensed is None else sensed[1],
     }
-    return int(connection.execute(text(f"SELECT count(*) {_DUE}"), values).scalar_one())
 
 
 def claim(
@@ -206,7 +253,7 @@ def claim(
     statement = text(
         f"""
         WITH due AS (
-            SELECT u.id {_DUE}
+            SELECT u.id {_DUE} {_MAY_START}
             ORDER BY (u.state = 'failed') DESC, a.satellite_id, a.relative_orbit, u.unit_key, a.sensing_start, u.id
             LIMIT :limit FOR UPDATE OF u SKIP LOCKED
         )
@@ -219,16 +266,8 @@ def claim(
     )
     rows = connection.execute(
         statement,
-        {
-            "processor_id": PROCESSORS[processor],
-            "site_id": site_id,
-            "now": now,
-            "limit": limit,
-            "owner": owner,
-            "until": now + timedelta(seconds=lease_seconds),
-            "first": None if sensed is None else sensed[0],
-            "stop": None if sensed is None else sensed[1],
-        },
+        _due_values(processor, site_id, now, sensed)
+        | {"limit": limit, "owner": owner, "until": now + timedelta(seconds=lease_seconds)},
     ).mappings()
     claimed = sorted((_unit(row) for row in rows), key=lambda unit: unit.id)
     for acquisition_id in sorted({unit.acquisition_id for unit in claimed}):
@@ -377,11 +416,11 @@ def postpone(
 ) -> AcquisitionState:
     """Put a unit off that cannot begin yet; the try is not counted."""
     unit = _own(connection, unit_id, owner)
-    after = fail(connection, unit_id, owner=owner, reason=reason, error=error, retryable=True, next_attempt_at=until)
+    # first, or the last try allowed would count as used up and end the acquisition
     connection.execute(
         text("UPDATE s4c.acquisition_unit SET attempts = greatest(attempts - 1, 0) WHERE id = :id"), {"id": unit.id}
     )
-    return after
+    return fail(connection, unit_id, owner=owner, reason=reason, error=error, retryable=True, next_attempt_at=until)
 
 
 def rolled_up(units: Sequence[Unit]) -> AcquisitionState:

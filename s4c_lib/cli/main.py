@@ -22,6 +22,7 @@ from s4c_lib.cli import (
     doctor,
     ingest,
     jobs,
+    kernels,
     lut,
     practices,
     products,
@@ -37,6 +38,7 @@ from s4c_lib.cli import (
 from s4c_lib.cli.options import examples
 from s4c_lib.cli.session import Session
 from s4c_lib.errors import EXIT_FAILED, EXIT_WRONG_INPUT, Sen4capError
+from s4c_lib.kernel_cache import keep_in
 
 # What click answers to Ctrl-C; scripts are promised 0 to 3.
 _INTERRUPTED = 130
@@ -143,6 +145,7 @@ def program(
     context.obj = session
     level = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
     configure_logs(level, as_json=session.settings.log_json)
+    keep_in(session.settings.kernel_folder)
 
 
 class _ToStderr(logging.Handler):
@@ -186,6 +189,7 @@ for _name, _noun in (
     ("acquisitions", acquisitions.app),
     ("products", products.app),
     ("jobs", jobs.app),
+    ("kernels", kernels.app),
     ("config", config.app),
     ("dags", dags.app),
     ("declarations", declarations.app),

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from s4c_lib.cli import products_export
 from s4c_lib.cli.options import AsJson, SiteName, day, examples, noun
 from s4c_lib.cli.output import note, plain, print_record, print_records, print_table, say, size
 from s4c_lib.cli.session import session_of
 from s4c_lib.errors import InputError
 
 app = noun("Products in force.")
+products_export.register(app)
 
 
 @app.command("list", epilog=examples("s4c products list my_region --type l2a --from 2026-05-01 --to 2026-05-31"))

@@ -22,6 +22,40 @@ Tiles = Annotated[
 
 @app.command(
     epilog=examples(
+        "s4c run l2a S2A_MSIL2A_20210502T104021_N0500_R008_T31UFS_20210502T130000.SAFE --out l2a",
+        "s4c run l2a S2A_MSIL1C_*.zip --executor sen2cor --set processor.l2a.sen2cor.gipp-path=gipp --out l2a",
+    )
+)
+def l2a(
+    product: Products,
+    out: Out,
+    executor: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of Level-1C: maja or sen2cor; its program is set in the environment."),
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="MAJA's own product of the date before; none starts a chain.")
+    ] = None,
+    keep_work: Annotated[bool, typer.Option("--keep-work", help="Leave the work folders, below --out/work.")] = False,
+    tile: Tiles = None,
+    profile: Profile = "default",
+    setting: Setting = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish L2A as cloud-optimised GeoTIFF: delivered SAFE or MUSCATE, or what a program makes of Level-1C.
+
+    Each becomes a folder with masks, angles, quicklook and a STAC item; one that is there already is left as it is.
+    """
+    from s4c_lib.cli.run_l2a import Publication
+
+    values = parameters(profile, setting)
+    wanted = [name.upper().removeprefix("T") for name in tile or []]
+    publication = Publication(values, out, executor, previous, wanted, keep_work)
+    each("L2A", product, publication.publish, as_json=as_json)
+
+
+@app.command(
+    epilog=examples(
         "s4c run l3b S2A_MSIL2A_20210502T104021_N0500_R008_T31UFS_20210502T130000.SAFE --out l3b",
         "s4c run l3b l2a/*/ --out l3b --set processor.l3b.model_set=sl2p_v3_20m",
         "s4c run l3b LC08_L2SP_198024_20210509_20210518_02_T1.tar --tile 31UFS --out l3b",
@@ -98,5 +132,5 @@ def statistics(
             files.append(stored.path)
             results.done(place.name, variable, str(stored.path), rows=stored.rows)
 
-    each("statistics", product, one, as_json=as_json)
-    write_table(files, out / "observations.parquet")
+    table = out / "observations.parquet"
+    each("statistics", product, one, as_json=as_json, afterwards=lambda: write_table(files, table))

@@ -41,7 +41,8 @@ def parameters(profile: str, settings: Sequence[str] | None) -> Snapshot:
     ------
     ParameterError : an unknown key or a value out of bounds.
     """
-    from s4c_lib.parameters import Layers, resolve
+    from s4c_lib.parameters import REGISTRY, Layers, Scope, resolve
+    from s4c_lib.parameters.layers import NARROW_TO_WIDE
 
     given: dict[str, Any] = {"profile": profile}
     for text in settings or []:
@@ -49,7 +50,13 @@ def parameters(profile: str, settings: Sequence[str] | None) -> Snapshot:
         if not equals:
             raise ParameterError(f"{text!r} is no setting.", hint="write it as key=value")
         given[key.strip()] = value.strip()
-    return resolve(Layers(global_=given), phase="current")
+    # a run by hand is every scope at once: each value goes where it may be given
+    scoped: dict[Scope, dict[str, Any]] = {scope: {} for scope in Scope}
+    for key, value in given.items():
+        allowed = REGISTRY.get(key).scopes
+        scoped[next(scope for scope in NARROW_TO_WIDE if scope in allowed)][key] = value
+    layers = Layers(scoped[Scope.JOB], scoped[Scope.SEASON], scoped[Scope.SITE], scoped[Scope.GLOBAL])
+    return resolve(layers, phase="current")
 
 
 @dataclass(slots=True)
@@ -58,6 +65,7 @@ class Results:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: int = 0
+    rejected: int = 0
     made: int = 0
 
     def done(self, product: str, result: str, where: str, **more: Any) -> None:
@@ -69,14 +77,30 @@ class Results:
         """Record a product that was there already."""
         self.rows.append({"product": product, "result": "there already", "reason": None, "where": where})
 
+    def unfit(self, product: str, reason: str, text: str) -> None:
+        """Record a product that is of no use: a verdict, nothing has failed."""
+        self.rejected += 1
+        self.rows.append({"product": product, "result": "rejected", "reason": reason, "where": text})
+
     def refused(self, product: str, reason: str, text: str) -> None:
         """Record a product that could not be made."""
         self.failed += 1
         self.rows.append({"product": product, "result": "failed", "reason": reason, "where": text})
 
 
-def each(title: str, products: Sequence[Path], work: Callable[[Path, Results], None], *, as_json: bool) -> None:
+def each(
+    title: str,
+    products: Sequence[Path],
+    work: Callable[[Path, Results], None],
+    *,
+    as_json: bool,
+    afterwards: Callable[[], None] | None = None,
+) -> None:
     """Work on product after product; one that cannot be made is reported and the others go on.
+
+    Parameters
+    ----------
+    afterwards : done with what was made, whether or not some products failed.
 
     Raises
     ------
@@ -99,10 +123,12 @@ def each(title: str, products: Sequence[Path], work: Callable[[Path, Results], N
             except Sen4capError as error:
                 results.refused(product.name, str(reason_of(error)), error.one_line)
         step(len(products), len(products), "")
+    if afterwards is not None and results.made:
+        afterwards()
     show(results, as_json=as_json)
     if results.failed:
         raise Sen4capError(f"{results.failed} of {len(products)} products failed; the others are done.")
-    if not results.made:
+    if not results.made and not results.rejected:
         raise NothingToDoError("Everything is there already.")
 
 
@@ -113,4 +139,5 @@ def show(results: Results, *, as_json: bool) -> None:
         return
     names = list(dict.fromkeys(key for row in results.rows for key in row if any(r.get(key) for r in results.rows)))
     print_table(names, [[row.get(name) for name in names] for row in results.rows])
-    note(f"{results.made} made, {results.failed} failed, {len(results.rows)} in all")
+    rejected = f"{results.rejected} rejected, " if results.rejected else ""
+    note(f"{results.made} made, {rejected}{results.failed} failed, {len(results.rows)} in all")

@@ -11,6 +11,7 @@ from pathlib import Path
 from s4c_lib.cli.output import Step
 from s4c_lib.errors import StorageError
 from s4c_lib.parameters import Snapshot
+from s4c_lib.stored_files import is_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +61,13 @@ def plan_files(paths: Iterable[str], roots: Sequence[Path]) -> FilePlan:
     gone = 0
     for text in sorted(set(paths)):
         path = Path(text)
-        if not _inside(path, roots):
+        if not is_inside(path, roots):
             kept.append(text)
         elif not os.path.lexists(path):
             gone += 1
         else:
             removable.append(_measured(path))
     return FilePlan(tuple(removable), tuple(kept), gone)
-
-
-def _inside(path: Path, roots: Sequence[Path]) -> bool:
-    """Tell whether a path lies below a root; links on the way count as where they lead, the last one as itself."""
-    if not path.is_absolute() or path.name in {"", ".."}:
-        return False
-    real = path.parent.resolve() / path.name
-    return any(real != root.resolve() and real.is_relative_to(root.resolve()) for root in roots)
 
 
 def _measured(path: Path) -> Removable:

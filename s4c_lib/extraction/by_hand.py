@@ -26,6 +26,7 @@ from s4c_lib.readers.flags import MaskRules
 from s4c_lib.readers.radar_raster import read_radar_raster
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.sources.product_names import ProductKind, parse_product_name
+from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA, QUARTILES, unit_of
 from s4c_lib.statistics.observations import read_observations
 from s4c_lib.statistics.store import Source, StoredFile, write_statistics
 from s4c_lib.statistics.wanted import (
@@ -34,7 +35,6 @@ from s4c_lib.statistics.wanted import (
     L2A,
     L3B,
     StatisticsOptions,
-    WantedVariable,
     wanted_variables,
 )
 
@@ -114,12 +114,15 @@ def extract(place: Path, indexes: PixelIndexes, out: Path, parameters: Snapshot)
 
 
 def write_table(files: Sequence[Path], path: Path) -> None:
-    """Write the rows of files of the store as one observation table, by variable, time and parcel."""
+    """Write the rows of files of the store as one observation table, by variable, time and parcel.
+
+    It has columns ``p25``, ``p50``, ``p75`` where a file has them.
+    """
     import pyarrow.parquet as pq
 
-    table = read_observations(files).sort_by(
-        [("variable", "ascending"), ("time", "ascending"), ("parcel_id", "ascending")]
-    )
+    table = read_observations(files, columns=[*OBSERVATION_SCHEMA.names, *QUARTILES])
+    table = table.drop_columns([name for name in QUARTILES if table.column(name).null_count == table.num_rows])
+    table = table.sort_by([("variable", "ascending"), ("time", "ascending"), ("parcel_id", "ascending")])
     with whole_file(path) as unfinished:
         pq.write_table(table, unfinished, compression="zstd")
 
@@ -129,14 +132,18 @@ def _radar(
 ) -> Iterator[tuple[Source, VariableStatistics]]:
     raster = read_radar_raster(place)
     wanted = wanted_variables(parameters.values, (), product_type, raster.platform)
+    if all(one.variable != raster.variable for one in wanted):
+        raise InputError(
+            f"{raster.variable} of {raster.name} is not wanted.",
+            hint="switch on processor.s4c_mdb1.amp_enabled or cohe_enabled",
+        )
     for item in (one for one in wanted if one.variable == raster.variable):
+        found = radar_statistics(raster, item, indexes, options)
         yield (
             _source(
-                item,
+                found,
                 parameters,
-                raster.grid.pixel,
                 item_id=raster.name,
-                unit="1" if raster.quantity == "coherence" else "dB",
                 time=raster.time,
                 previous_time=raster.previous_time if raster.quantity == "coherence" else None,
                 platform=raster.platform,
@@ -144,7 +151,7 @@ def _radar(
                 orbit=raster.orbit,
                 direction=raster.direction,
             ),
-            radar_statistics(raster, item, indexes, options),
+            found,
         )
 
 
@@ -155,7 +162,8 @@ def _l3b(
         item = json.loads((place / f"{place.name}.json").read_bytes())
         properties, assets = item["properties"], item["assets"]
         time = datetime.fromisoformat(properties["datetime"])
-        platform, tile = properties["platform"], str(properties["grid:code"]).removeprefix("MGRS-")
+        platform = properties["platform"]
+        tile = str(properties["grid:code"]).rpartition("-")[2]  # MGRS-31UFS, WRS2-198024
     except (ValueError, KeyError) as error:
         raise ProductCorruptError(f"the item of {place} cannot be read: {error}", hint="make L3B again") from error
     rasters = {name: place / asset["href"] for name, asset in assets.items()}
@@ -163,17 +171,16 @@ def _l3b(
     if not wanted:
         raise InputError(f"{place.name} has no raster to extract.", hint="an empty product has none")
     for found in l3b_statistics(rasters, rasters["flags"], tile, wanted, indexes, options):
-        about = {"unit": "m2/m2" if found.wanted.variable == "lai" else "1", "time": time, "previous_time": None}
         source = _source(
-            found.wanted,
+            found,
             parameters,
-            found.grid.pixel,
             item_id=place.name,
+            time=time,
+            previous_time=None,
             platform=platform,
             tile=tile,
             orbit=None,
             direction=None,
-            **about,
         )
         yield source, found
 
@@ -190,11 +197,9 @@ def _bands(
     rules = MaskRules.of(parameters.values)
     for found in band_statistics(scene, rules, wanted, indexes, options):
         source = _source(
-            found.wanted,
+            found,
             parameters,
-            found.grid.pixel,
             item_id=scene.name,
-            unit="1",
             time=scene.sensing_time,
             previous_time=None,
             platform=scene.platform,
@@ -205,14 +210,16 @@ def _bands(
         yield source, found
 
 
-def _source(wanted: WantedVariable, parameters: Snapshot, pixel: float, **about: Any) -> Source:
+def _source(found: VariableStatistics, parameters: Snapshot, **about: Any) -> Source:
+    wanted = found.wanted
     return Source(
         variable=wanted.variable,
         family=wanted.family,
+        unit=unit_of(wanted.variable),
         product_id=None,
         parcel_set_id=None,
         buffer_m=wanted.buffer_m,
-        resolution=pixel,
+        resolution=found.grid.pixel,
         config_hash=parameters.hash_for("s4c_mdb1"),
         **about,
     )

@@ -36,7 +36,7 @@ Choose = Callable[[PixelIndex], PixelIndex]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VariableStatistics:
-    """Statistics of one variable of a product, and the grid they were counted on."""
+    """Statistics of one variable of a product, and the grid they were counted on, which ``wanted`` says too."""
 
     wanted: WantedVariable
     grid: PixelGrid
@@ -76,7 +76,8 @@ def l3b_statistics(
             values, own_grid, encoding = _raster(rasters[item.variable])
             if own_grid != grid:
                 raise ProductCorruptError(f"{rasters[item.variable]} and {flags} differ in size", hint="make L3B again")
-            index = choose(indexes.on(grid, item.buffer_m, tile=tile))
+            counted = options.on_grid(item, grid.pixel)
+            index = choose(indexes.on(grid, counted.buffer_m, tile=tile))
             found = statistics_of(
                 index,
                 values,
@@ -85,7 +86,7 @@ def l3b_statistics(
                 zero_is_no_data=options.zero_is_no_data,
                 quartiles=bool(options.quartiles),
             )
-            yield VariableStatistics(item, grid, options.kept(found))
+            yield VariableStatistics(counted, grid, options.kept(found))
 
 
 def band_statistics(
@@ -123,7 +124,8 @@ def radar_statistics(
 ) -> VariableStatistics:
     """Statistics of a Sentinel-1 raster: dB of each pixel before averaging, or coherence."""
     grid = raster.grid
-    index = choose(indexes.on(grid, wanted.buffer_m, tile=raster.tile))
+    counted = options.on_grid(wanted, grid.pixel)
+    index = choose(indexes.on(grid, counted.buffer_m, tile=raster.tile))
     values = raster.read()
     encoding: dict[str, Any] = {
         "scale": raster.scale,
@@ -134,7 +136,7 @@ def radar_statistics(
         found = coherence_statistics(index, values, **encoding)
     else:
         found = backscatter_statistics(index, values, quantity=cast(Quantity, raster.quantity), **encoding)
-    return VariableStatistics(wanted, grid, options.kept(found))
+    return VariableStatistics(counted, grid, options.kept(found))
 
 
 def _band(pixels: ScenePixels, variable: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:

@@ -14,6 +14,7 @@ from s4c_lib.catalog.derivations import Derivation, WorkKey
 from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, Sen4capError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.lease import kept_alive
+from s4c_lib.preprocessing.executor import NEVER_RETRIED
 from s4c_lib.reasons import Reason, reason_of
 
 log = structlog.get_logger(__name__)
@@ -120,14 +121,14 @@ def _one(
             derivations.give_back(connection, owner)
         raise
     except Sen4capError as error:
-        _record(database, context, piece, owner, reason_of(error), error.one_line, error.retryable, clock(), outcome)
+        _record(database, context, piece, owner, reason_of(error), error.one_line, clock(), outcome)
         return name
     except Exception as error:
         # A fault of ours that only this product shows must not keep the others from being made.
         log.exception("unforeseen error", work=name)
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
-        _record(database, context, piece, owner, reason, text, True, clock(), outcome)
+        _record(database, context, piece, owner, reason, text, clock(), outcome)
         return name
     with database.begin() as connection:
         derivations.finish(connection, piece.id, owner=owner, output_product_id=made.product_id)
@@ -150,10 +151,10 @@ def _record(
     owner: str,
     reason: Reason,
     text: str,
-    retryable: bool,
     now: datetime,
     outcome: DeriveOutcome,
 ) -> None:
+    retryable = reason not in NEVER_RETRIED
     pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
     with database.begin() as connection:
         derivations.fail(

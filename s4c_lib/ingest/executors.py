@@ -12,6 +12,7 @@ from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.errors import ProcessorUnavailableError
 from s4c_lib.geography.sentinel2_tiles import tile as sentinel2_tile
 from s4c_lib.ingest.context import IngestContext
+from s4c_lib.parameters import Snapshot
 from s4c_lib.preprocessing.elevation.maja_folder import maja_elevation
 from s4c_lib.preprocessing.elevation.sources import elevation_source
 from s4c_lib.preprocessing.executor import Executor, ExecutorRequest, Heartbeat
@@ -88,8 +89,8 @@ def chain_of(
 
 
 def request_of(
-    context: IngestContext,
-    acquisition: Acquisition,
+    values: Snapshot,
+    l1c_path: Path,
     executor: str,
     tile: str,
     chain: Chain,
@@ -101,11 +102,14 @@ def request_of(
 ) -> ExecutorRequest:
     """Return what an executor is asked for a tile; MAJA's elevation of the tile is made at its first use.
 
+    Parameters
+    ----------
+    values : parameters of the season, or of a run by hand.
+
     Raises
     ------
     ElevationMissingError : the elevation model has no file for land of the tile.
     """
-    values = context.parameters
     options: MajaOptions | Sen2CorOptions
     if executor == "maja":
         options = MajaOptions.of(values.values, chain.following)
@@ -121,7 +125,7 @@ def request_of(
         elevation = values.path("dem.path")
         folders = {"gipp": "processor.l2a.sen2cor.gipp-path", "esa_cci": "processor.l2a.sen2cor.esa_cci_path"}
     return ExecutorRequest(
-        l1c_path=Path(str(acquisition.full_path)),
+        l1c_path=l1c_path,
         tile=tile,
         previous_l2a=chain.previous.path,
         elevation_dir=elevation,

@@ -17,13 +17,21 @@ from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.products import NewProduct, ProductFile
 from s4c_lib.catalog.units import Unit
-from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, Sen4capError
+from s4c_lib.errors import (
+    DatabaseUnavailableError,
+    DiskFullError,
+    LeaseLostError,
+    NotFoundError,
+    ProcessorUnavailableError,
+    Sen4capError,
+)
+from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome, Progress
 from s4c_lib.ingest.executors import chain_of, executor_of, request_of
 from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.ingest.register import SOFTWARE_VERSION
-from s4c_lib.preprocessing.executor import ExecutorStatus
+from s4c_lib.preprocessing.executor import NEVER_RETRIED, ExecutorStatus
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a
 from s4c_lib.preprocessing.publish import PublishOptions, publish_l2a
 from s4c_lib.preprocessing.publish_folder import PublishedL2A
@@ -34,8 +42,9 @@ from s4c_lib.reasons import Reason, reason_of
 
 log = structlog.get_logger(__name__)
 
-# For planning only: one tile of ready-made L2A, most of it JPEG 2000; a program of its own takes many times as long.
-PLANNED_SECONDS_EACH = 60.0
+# For planning only, measured on full tiles: most of it is JPEG 2000; a program of its own takes many times as long.
+PLANNED_BYTES_PER_SECOND = 8e6
+PLANNED_SECONDS_EACH = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,23 @@ def plan_preprocess(database: Database, context: IngestContext, *, now: datetime
     with database.begin() as connection:
         units.expire(connection, now)
         return units.due_count(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+
+
+def chunks_of(database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
+    """Return how many tiles each parallel task takes.
+
+    A chain of dates is worked off one by one, so only its next date can be claimed now: as many tasks as there are
+    chains and slots each go on until nothing is left that could start.
+    """
+    count = plan_preprocess(database, context, now=now)
+    with database.begin() as connection:
+        lanes = units.due_in_lanes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+        size = units.due_bytes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+    if not lanes:
+        return chunk_sizes(context, count, size / PLANNED_BYTES_PER_SECOND + count * PLANNED_SECONDS_EACH, slots=slots)
+    # of each chain that can start, one is in the count already
+    in_all = count + sum(lanes) - len(lanes)
+    return [in_all] * min(count, slots)
 
 
 def run_preprocess(
@@ -106,7 +132,8 @@ def run_preprocess(
         began = clock()
         try:
             _one(database, context, unit, acquisition, owner, job_id, clock, outcome)
-        except LeaseLostError as error:
+        except (LeaseLostError, NotFoundError) as error:
+            # someone else has it now, or its acquisition was deleted
             log.warning("lease lost", work=name, error=error.one_line)
         done += 1
         outcome.seconds += (clock() - began).total_seconds()
@@ -146,20 +173,23 @@ def _one(
         with database.begin() as connection:
             units.give_back(connection, owner)
         raise
-    except _WaitsError as error:
+    except (_WaitsError, ProcessorUnavailableError) as error:
+        # nothing is wrong with the product: other dates, or a setting of this worker, are missing
         pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
         with database.begin() as connection:
             units.postpone(
                 connection,
                 unit.id,
                 owner=owner,
-                reason=str(Reason.NO_PREVIOUS),
+                reason=str(reason_of(error)),
                 error=error.one_line,
                 until=clock() + pause,
             )
+        log.warning("put off", product=acquisition.source_product_name, error=error.one_line)
         return
     except Sen4capError as error:
-        verdict = _Verdict(None, reason_of(error), error.one_line, error.retryable, unit.processor)
+        reason = reason_of(error)
+        verdict = _Verdict(None, reason, error.one_line, reason not in NEVER_RETRIED)
     except Exception as error:
         # A fault of ours that only this product shows must not keep the others from being made.
         log.exception("unforeseen error", product=acquisition.source_product_name)
@@ -200,15 +230,19 @@ def _made(
     folder = _folder(context, unit, acquisition)
     if acquisition.kind == "s2_l1c":
         return _computed(database, context, unit, acquisition, options, folder, work, site, clock)
-    ready = prepare_ready_made(
-        Path(str(acquisition.full_path)),
-        folder,
-        options,
-        tile=tile,
-        site_geometry=site,
-        work_dir=work,
-        now=clock(),
-    )
+    try:
+        ready = prepare_ready_made(
+            Path(str(acquisition.full_path)),
+            folder,
+            options,
+            tile=tile,
+            site_geometry=site,
+            work_dir=work,
+            now=clock(),
+        )
+    finally:
+        remove_tree(work)
+    _stop_when_full(ready.reason, ready.text)
     for text in ready.warnings:
         log.warning("product has oddities", product=acquisition.source_product_name, warning=text)
     return _Verdict(ready.product, ready.reason, ready.text, ready.retryable, **_shares(ready.product))
@@ -235,9 +269,17 @@ def _computed(
         log.warning("chain of dates", product=acquisition.source_product_name, warning=chain.previous.warning)
     native = folder / "native"
     request = request_of(
-        context, acquisition, name, unit.unit_key, chain, work_dir=work, output_dir=native, now=clock()
+        context.parameters,
+        Path(str(acquisition.full_path)),
+        name,
+        unit.unit_key,
+        chain,
+        work_dir=work,
+        output_dir=native,
+        now=clock(),
     )
     result = compute_l2a(executor, request)
+    _stop_when_full(result.reason, result.text)
     about: dict[str, Any] = {
         "executor": name,
         "version": result.version,
@@ -254,6 +296,12 @@ def _computed(
     # the copies were compared with it pixel by pixel
     remove_tree(result.product_dir)
     return _Verdict(published, **{**about, "log_path": None})
+
+
+def _stop_when_full(reason: Reason | None, text: str) -> None:
+    """A full disk is no fault of the product: the next one would meet it too."""
+    if reason is Reason.OUT_OF_DISK:
+        raise DiskFullError(text, hint="free space; the tile is taken up again by the next run")
 
 
 def _work(context: IngestContext, unit: Unit, acquisition: Acquisition) -> Path:

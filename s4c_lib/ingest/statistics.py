@@ -32,6 +32,7 @@ from s4c_lib.extraction.product_statistics import (
     l3b_statistics,
     radar_statistics,
 )
+from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome, Made, Progress, work_off
 from s4c_lib.parcels.pixel_index import PixelIndex
@@ -50,8 +51,9 @@ from s4c_lib.statistics.wanted import (
     wanted_variables,
 )
 
-# For planning only: all variables of one product of a full tile.
-PLANNED_SECONDS_EACH = 6.0
+# For planning only, measured on full tiles: bytes of the acquisition.
+PLANNED_BYTES_PER_SECOND = 3e8
+PLANNED_SECONDS_EACH = 0.2
 # The platform only tells Sentinel-2 from Landsat here.
 _ANY_SENTINEL2, _ANY_LANDSAT = "sentinel-2a", "landsat-8"
 _SAME_BORDERS = ("unchanged", "attribute")
@@ -59,7 +61,7 @@ _SAME_BORDERS = ("unchanged", "attribute")
 
 @dataclass(frozen=True, slots=True)
 class StatisticsWork:
-    """What a season's statistics are made of and how; None of it is read again while a step runs.
+    """What a season's statistics are made of and how; none of it is read again while a step runs.
 
     Parameters
     ----------
@@ -121,6 +123,17 @@ def plan_statistics(database: Database, context: IngestContext, *, now: datetime
         return derivations.plan(connection, work.key, pieces, max_attempts=attempts, now=now)
 
 
+def chunks_of(database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
+    """Return how many products each parallel task takes."""
+    work = statistics_work(database, context)
+    count = plan_statistics(database, context, now=now)
+    if work is None:
+        return []
+    with database.begin() as connection:
+        size = derivations.due_bytes(connection, work.key, now=now)
+    return chunk_sizes(context, count, size / PLANNED_BYTES_PER_SECOND + count * PLANNED_SECONDS_EACH, slots=slots)
+
+
 def run_statistics(
     database: Database,
     context: IngestContext,
@@ -159,15 +172,14 @@ class _Extraction:
             before = self._before(connection, product)
         have = {item.variable for item in before if item.parcel_set_id == self.work.parcel_set.id}
         platform = str(product.metadata.get("platform") or "")
-        wanted = [
-            item for item in self.work.wanted(self.context, product.product_type, platform) if item.variable not in have
-        ]
+        wanted = [item for item in self._wanted(product, platform) if item.variable not in have]
         of_base = {item.variable: item for item in before if item.parcel_set_id == self.work.parcel_set.base_id}
         # rows of parcels with the borders they had are copied when every variable has a file of the version before
         copied = bool(wanted) and all(item.variable in of_base for item in wanted)
         choose = self._changed_only if copied else _everything
         files = []
-        for source, found in self._found(product, platform, wanted, choose):
+        # all before the first is written: a raster that cannot be read leaves no file that nobody knows
+        for source, found in list(self._found(product, platform, wanted, choose)):
             statistics = found.statistics
             if copied:
                 statistics = self._merged(of_base[source.variable], found)
@@ -178,6 +190,14 @@ class _Extraction:
         with self.database.begin() as connection:
             marker_files.put_in_force(connection, files)
         return product.name, Made(empty=not files)
+
+    def _wanted(self, product: Product, platform: str) -> tuple[WantedVariable, ...]:
+        """Variables wanted of a product; of a Sentinel-1 raster that of its polarisation."""
+        every = self.work.wanted(self.context, product.product_type, platform)
+        if not product.product_type.startswith("s1"):
+            return every
+        own = read_radar_raster(Path(product.full_path)).variable
+        return tuple(item for item in every if item.variable == own)
 
     def _before(self, connection: Any, product: Product) -> list[MarkerFile]:
         """Files in force of the product, of this version of the parcels and of the one before."""
@@ -196,7 +216,7 @@ class _Extraction:
         place = Path(product.full_path)
         if product.product_type.startswith("s1"):
             raster = read_radar_raster(place)
-            for item in (one for one in wanted if one.variable == raster.variable):
+            for item in wanted:
                 found = radar_statistics(raster, item, self.indexes, self.options, choose)
                 yield self._radar_source(product, raster, found), found
             return

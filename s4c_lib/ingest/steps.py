@@ -12,12 +12,12 @@ from typing import Protocol
 from s4c_lib.catalog import transfers
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import DiskFullError
-from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome
 from s4c_lib.ingest.fetch import prepare, run_fetch
 from s4c_lib.ingest.query import changed_selection, due_windows, run_query, store_windows
 from s4c_lib.ingest.register import run_register
+from s4c_lib.settings import Settings
 
 Progress = Callable[[int, int, str], None]
 
@@ -44,6 +44,13 @@ class PlanStep(Protocol):
 
     def __call__(self, database: Database, context: IngestContext, *, now: datetime) -> int:
         """Return the count."""
+
+
+class PlanChunks(Protocol):
+    """Divides a step whose pieces wait for each other over parallel tasks."""
+
+    def __call__(self, database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
+        """Return how many pieces each task takes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,8 @@ class DerivedStep:
 
     def chunks(self, database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
         """Return how many pieces each parallel task takes."""
-        count = self.plan(database, context, now=now)
-        each: float = importlib.import_module(self.module).PLANNED_SECONDS_EACH
-        return chunk_sizes(context, count, count * each, slots=slots)
+        found: PlanChunks = importlib.import_module(self.module).chunks_of
+        return found(database, context, now=now, slots=slots)
 
 
 DERIVED = (
@@ -106,11 +112,17 @@ def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
     return {key: value for key, value in counts.items() if value or key == step.makes}
 
 
+def l2a_programs() -> frozenset[str]:
+    """Return the programs that make L2A of L1C and are configured here: products they need are selected."""
+    executors = importlib.import_module("s4c_lib.ingest.executors")
+    return frozenset(executors.configured(Settings()))
+
+
 def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
     """Tell whether a run would search, fetch, register or make anything; the windows are brought up to date."""
     with database.begin() as connection:
         store_windows(connection, context)
-        if due_windows(connection, context, now) or changed_selection(connection, context):
+        if due_windows(connection, context, now) or changed_selection(connection, context, l2a_programs()):
             return True
         first, stop = context.sensing_range()
         if transfers.anything_left(
@@ -158,7 +170,9 @@ def run_all(
     DiskFullError : the disk guard held transfers back; what was there before is registered.
     """
     with phase("search") as progress:
-        queried = run_query(database, context, now=clock(), actor=owner, progress=progress)
+        queried = run_query(
+            database, context, now=clock(), actor=owner, l2a_executors=l2a_programs(), progress=progress
+        )
     counts = queried.counts()
     prepare(database, context, now=clock(), actor=owner)
     held_back: DiskFullError | None = None

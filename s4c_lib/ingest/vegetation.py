@@ -12,14 +12,16 @@ from s4c_lib.catalog.derivations import Derivation, WorkKey
 from s4c_lib.catalog.missing_products import Piece, adopt_l3b, missing_l3b
 from s4c_lib.catalog.products import NewProduct, Product, ProductFile
 from s4c_lib.geography.sentinel2_tiles import tile as sentinel2_tile
+from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome, Made, Progress, work_off
 from s4c_lib.ingest.register import SOFTWARE_VERSION
 from s4c_lib.products.l3b import L3bOptions, L3bProduct, make_l3b
 from s4c_lib.readers.recognise import read_scene
 
-# For planning only: what one tile takes, measured on full tiles.
-PLANNED_SECONDS_EACH = 30.0
+# For planning only, measured on full tiles: bytes of the acquisition.
+PLANNED_BYTES_PER_SECOND = 9e7
+PLANNED_SECONDS_EACH = 0.5
 
 
 def work_key(context: IngestContext) -> WorkKey:
@@ -50,6 +52,14 @@ def plan_vegetation(database: Database, context: IngestContext, *, now: datetime
         derivations.expire(connection, now)
         attempts = 1 + int(context.parameters["processor.l2a.optical.max-retries"])
         return derivations.plan(connection, work_key(context), pieces, max_attempts=attempts, now=now)
+
+
+def chunks_of(database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
+    """Return how many tiles each parallel task takes."""
+    count = plan_vegetation(database, context, now=now)
+    with database.begin() as connection:
+        size = derivations.due_bytes(connection, work_key(context), now=now)
+    return chunk_sizes(context, count, size / PLANNED_BYTES_PER_SECOND + count * PLANNED_SECONDS_EACH, slots=slots)
 
 
 def run_vegetation(

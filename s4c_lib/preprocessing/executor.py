@@ -179,7 +179,11 @@ def guarded(executor: str, version: str, log: Path | None, process: Callable[[],
         reason = reason_of(error)
         if reason is None:
             raise
-        text = error.one_line if isinstance(error, Sen4capError) else f"{error.filename or 'disk'}: {error.strerror}"
+        text = (
+            error.one_line
+            if isinstance(error, Sen4capError)
+            else f"{error.filename or 'disk'}: {error.strerror or error}"
+        )
         return unfinished(executor, version, reason, text, log_path=log)
 
 

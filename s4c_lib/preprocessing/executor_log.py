@@ -22,21 +22,26 @@ def own_line(text: str) -> bytes:
     return _OWN + text.replace("\n", " ").encode() + b"\n"
 
 
-def program_lines(log: Path) -> list[str]:
-    """Lines the program wrote, without ours; of a long log the last megabyte. Empty when there is no log."""
+def program_lines(log: Path, since: int = 0) -> list[str]:
+    """Lines the program wrote, without ours; of a long log the last megabyte. Empty when there is no log.
+
+    Parameters
+    ----------
+    since : byte at which the run in question begins; several runs on one product share a log.
+    """
     if not log.exists():
         return []
     with log.open("rb") as stream:
         size = stream.seek(0, 2)
-        stream.seek(max(size - _TAIL_BYTES, 0))
+        stream.seek(max(size - _TAIL_BYTES, since))
         content = stream.read()
     lines = re.split(rb"[\r\n]+", content)
     return [line.decode("utf-8", errors="replace").rstrip() for line in lines if not line.startswith(_OWN)]
 
 
-def last_line(log: Path) -> str:
-    """Last line of the program that is not blank; empty when it said nothing."""
-    return next((line.strip() for line in reversed(program_lines(log)) if line.strip()), "")
+def last_line(log: Path, since: int = 0) -> str:
+    """Last line of the program that is not blank; empty when it said nothing. Parameters as `program_lines`."""
+    return next((line.strip() for line in reversed(program_lines(log, since)) if line.strip()), "")
 
 
 def says_disk_full(lines: list[str]) -> bool:

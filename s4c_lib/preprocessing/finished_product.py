@@ -3,81 +3,38 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from pathlib import Path
 
-from s4c_lib.preprocessing.work_folder import remove_tree
-
-STAGING = ".staging"
+from s4c_lib.preprocessing.work_folder import make_writable, remove_tree
+from s4c_lib.products.replaced_folder import replaced_folder
 
 
 def publish_folder(finished: Path, output_dir: Path) -> Path:
     """Move a folder to ``output_dir`` under its own name; an older one of that name goes when the new one stands.
 
-    The folder is staged on the target's disk, flushed, and renamed. A reader sees the old product or the new one, and
-    for the instant between two renames neither.
+    It is gathered in a hidden folder beside its place, on the same disk, flushed, and renamed.
 
     Raises
     ------
-    OSError : the disk is full or not writable; what stood there before stands there again.
+    DiskFullError, StorageError : it cannot be written; what stood there before still does.
     """
-    staging = output_dir / STAGING
-    staging.mkdir(parents=True, exist_ok=True)
-    target, staged, aside = output_dir / finished.name, staging / finished.name, staging / f"{finished.name}.old"
-    if aside.exists() and not target.exists():
-        aside.replace(target)  # a crash between the two renames of an earlier attempt
-    remove_tree(staged)
-    remove_tree(aside)
-    try:
-        _bring(finished, staged)
-        _flush(staged)
-        if target.exists():
-            target.replace(aside)
-        try:
-            staged.replace(target)
-        except OSError:
-            if aside.exists():
-                aside.replace(target)
-            raise
-    except OSError:
-        remove_tree(staged)
-        raise
-    _flush_folder(output_dir)
-    remove_tree(aside)
-    _remove_if_empty(staging)
+    target = output_dir / finished.name
+    make_writable(finished)
+    with replaced_folder(target) as folder:
+        for path in sorted(finished.iterdir()):
+            _bring(path, folder / path.name)
+    remove_tree(finished)
     return target
 
 
-def _bring(finished: Path, staged: Path) -> None:
+def _bring(path: Path, to: Path) -> None:
     try:
-        finished.replace(staged)
+        path.replace(to)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        shutil.copytree(finished, staged)
-        remove_tree(finished)
-
-
-def _flush(folder: Path) -> None:
-    for directory, _, files in os.walk(folder):
-        for name in files:
-            with Path(directory, name).open("rb") as stream:
-                os.fsync(stream.fileno())
-        _flush_folder(Path(directory))
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
-            raise
+        if path.is_dir():
+            shutil.copytree(path, to, symlinks=True)
+        else:
+            shutil.copy2(path, to)

@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from s4c_lib.errors import InputError, ProductCorruptError
+from s4c_lib.readers.raster_opening import open_raster, single_thread
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.metadata_files import elements, number, parse_xml, text
 from s4c_lib.sources.product_facts import image_tiles, safe_metadata_file
@@ -172,12 +173,11 @@ def _images(tree: ProductTree, folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _shape(tree: ProductTree, file: str) -> tuple[int, int]:
-    import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), single_thread():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(tree.gdal_path(file)) as raster:
+        with open_raster(tree.gdal_path(file)) as raster:
             return raster.height, raster.width
 
 

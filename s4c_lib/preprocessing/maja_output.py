@@ -18,14 +18,14 @@ from s4c_lib.preprocessing.executor_reports import (
     stopper,
 )
 from s4c_lib.preprocessing.process_run import ProcessEnd
+from s4c_lib.readers.raster_opening import open_raster, single_thread, unreadable
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.metadata_files import elements, parse_xml
 from s4c_lib.sources.product_names import ProductName, parse_product_name, product_name
 from s4c_lib.sources.verify import verify_product
 
 _NO_DATA = -10_000
-# Enough pixels to find a sliver of data, few enough to read in no time.
-_LOOK_PIXELS = 512
+_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def judge(
     ----------
     may_lack : reflectances (``FRE``, ``SRE``) that are not wanted and so need not be there.
     """
-    lines = program_lines(log)
+    lines = program_lines(log, end.output_from)
     messages = [*report_messages(output), *log_messages(lines)]
     cloud, snow = cloud_and_snow(version, messages, lines)
     complaints = joined(messages)
@@ -84,7 +84,7 @@ def judge(
     if not_valid is not None:
         return no_product(Reason.NOTV, f"{not_valid.name} says L2NOTV{': ' * bool(complaints)}{complaints}")
     if end.exit_code != 0 and says_disk_full(lines):
-        return no_product(Reason.OUT_OF_DISK, complaints or last_line(log))
+        return no_product(Reason.OUT_OF_DISK, complaints or last_line(log, end.output_from))
     if product is None or end.exit_code != 0:
         unfit = stopper([*(message.text for message in messages), *lines])
         if unfit is not None:
@@ -92,12 +92,15 @@ def judge(
     if cloud is not None and cloud > max_cloud_pct:
         return no_product(Reason.TOO_CLOUDY, f"{cloud:g} % clouds, more than {max_cloud_pct:g} %")
     if end.exit_code != 0:
-        said = complaints or last_line(log) or "MAJA said nothing"
+        said = complaints or last_line(log, end.output_from) or "MAJA said nothing"
         return no_product(Reason.EXEC_NONZERO, f"exit code {end.exit_code}: {said}")
     if product is None:
         return no_product(Reason.OUTPUT_INCOMPLETE, f"{lack}{'; ' * bool(complaints)}{complaints}")
-    if is_all_no_data(product):
-        return no_product(Reason.NO_VALID_PIXEL, f"{product.name} holds no data at all")
+    try:
+        if is_all_no_data(product):
+            return no_product(Reason.NO_VALID_PIXEL, f"{product.name} holds no data at all")
+    except ProductCorruptError as error:
+        return no_product(Reason.OUTPUT_INCOMPLETE, error.message)
     return Outcome(product, None, complaints, *rounded)
 
 
@@ -137,13 +140,28 @@ def complete_product(
 
 
 def is_all_no_data(product: Path) -> bool:
-    """Whether a MUSCATE product has not a single pixel of data, judged by one of its 20 m bands."""
-    import rasterio
+    """Whether a MUSCATE product has not a single pixel of data, judged by one of its 20 m bands.
+
+    Raises
+    ------
+    ProductCorruptError : that band is missing, or damaged before its first data.
+    """
+    from rasterio.errors import RasterioError
+    from rasterio.windows import Window
 
     bands = sorted(product.glob("*_FRE_B11.tif")) or sorted(product.glob("*_SRE_B11.tif"))
-    with rasterio.open(bands[0]) as raster:
-        shape = (min(raster.height, _LOOK_PIXELS), min(raster.width, _LOOK_PIXELS))
-        return bool((raster.read(1, out_shape=shape) == _NO_DATA).all())
+    if not bands:
+        raise ProductCorruptError(f"{product.name} lacks B11", hint="run MAJA again")
+    path = str(bands[0])
+    with single_thread(), open_raster(path) as raster:
+        for first in range(0, raster.height, _ROWS):
+            window = Window(0, first, raster.width, min(_ROWS, raster.height - first))
+            try:
+                if (raster.read(1, window=window) != _NO_DATA).any():
+                    return False
+            except RasterioError as error:
+                raise unreadable(path, error) from error
+    return True
 
 
 def drop_reflectances(product: Path, kinds: frozenset[str]) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +39,13 @@ class ProcessEnd:
     ----------
     exit_code : as the system gives it; minus the number of the signal that ended it.
     timed_out : ended by us because its time was up.
+    output_from : byte of the log at which what this run wrote begins.
     """
 
     exit_code: int
     timed_out: bool
     seconds: float
+    output_from: int = 0
 
     @property
     def out_of_memory(self) -> bool:
@@ -71,25 +74,32 @@ def run_process(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as output, _ended_by_sigterm():
+        output_from = log.stat().st_size
         output.write(own_line("runs " + " ".join(command.arguments)))
-        process = _started(command, cwd, output)
         began = time.monotonic()
-        try:
-            timed_out = not _ends_in_time(process.pid, began, timeout_seconds, heartbeat)
-            if timed_out:
-                _end_group(process.pid, command, output, grace_seconds)
-        except BaseException:
-            _end_group(process.pid, command, output, grace_seconds)
-            process.wait()
-            _wait_for_group(process.pid)
-            raise
+        # An interruption is raised in the main thread: the program is started in another, for while it is being
+        # started nobody could end it.
+        with ThreadPoolExecutor(1) as starter:
+            starting = starter.submit(_started, command, cwd, output)
+            try:
+                process = starting.result()
+                timed_out = not _ends_in_time(process.pid, began, timeout_seconds, heartbeat)
+                if timed_out:
+                    _end_group(process.pid, command, output, grace_seconds)
+            except BaseException:
+                if starting.exception() is None:
+                    process = starting.result()
+                    _end_group(process.pid, command, output, grace_seconds)
+                    process.wait()
+                    _wait_for_group(process.pid)
+                raise
         # The leader is not waited for yet: its number still names our group and no other.
         _signal_group(process.pid, signal.SIGKILL)
         exit_code = process.wait()
         _wait_for_group(process.pid)
         seconds = time.monotonic() - began
         output.write(own_line(f"ended with {exit_code} after {seconds:.1f} s{', its time was up' * timed_out}"))
-    return ProcessEnd(exit_code, timed_out, seconds)
+    return ProcessEnd(exit_code, timed_out, seconds, output_from)
 
 
 def _started(command: Command, cwd: Path, output: BinaryIO) -> subprocess.Popen[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +27,7 @@ from s4c_lib.preprocessing.quicklook import COLOURS, write_quicklook
 from s4c_lib.preprocessing.raster_verdicts import MIN_STDDEV, TileVerdict, band_code, product_verdict
 from s4c_lib.preprocessing.site_shares import Shares, shares_of
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
-from s4c_lib.products.l3b_folder import replaced_folder
+from s4c_lib.products.replaced_folder import replaced_folder
 from s4c_lib.products.stac import (
     ItemAsset,
     ItemDescription,
@@ -103,7 +102,7 @@ def publish_l2a(
     """Publish a product as folder ``target``, which must have the scene's name.
 
     A complete folder of the same source and configuration is kept; any other is replaced when the new one stands.
-    One worker at a time may publish a product: what an interrupted one left beside ``target`` is removed.
+    What a killed worker left beside ``target`` is removed.
 
     Parameters
     ----------
@@ -123,8 +122,6 @@ def publish_l2a(
     existing = read_published_folder(target, fingerprint, site_geometry)
     if existing is not None:
         return existing
-    for left in target.parent.glob(f".{target.name}.part-*"):
-        shutil.rmtree(left)
     with replaced_folder(target) as folder:
         publication = _Publication(scene, folder, options, progress)
         publication.copy_rasters()

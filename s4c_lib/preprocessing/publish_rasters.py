@@ -83,7 +83,7 @@ def _strips(source: Any, layer: Layer, rows: int) -> Iterator[tuple[int, npt.NDA
 
 def _compare(copy: Layer, checksum: int, dtype: str) -> None:
     found = 0
-    with open_layer(copy) as raster:
+    with single_thread(), open_layer(copy) as raster:
         for _, values in _strips(raster, copy, _ROWS):
             found = zlib.crc32(values.data, found)
         written = str(raster.dtypes[0])

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from s4c_lib.products.stac import write_whole
 from s4c_lib.products.thumbnail import encoded, read_small
-from s4c_lib.readers.raster_opening import single_thread
 from s4c_lib.readers.scene import Band
 
 COLOURS: Final = ("b04", "b03", "b02")  # red, green, blue
@@ -40,10 +39,9 @@ def write_quicklook(files: Mapping[str, Path], bands: Mapping[str, Band], target
     DiskFullError, StorageError : it could not be written.
     """
     channels, observed = [], []
-    with single_thread():
-        for name in COLOURS:
-            values, here = read_small(files[name], WIDTH, by_width=True)
-            channels.append(shades(values * bands[name].scale + bands[name].offset))
-            observed.append(here)
-        picture = np.stack(channels) * np.all(observed, axis=0).astype(np.uint8)
-        write_whole(target, encoded(picture, "JPEG", quality=_QUALITY))
+    for name in COLOURS:
+        values, here = read_small(files[name], WIDTH, by_width=True)
+        channels.append(shades(values * bands[name].scale + bands[name].offset))
+        observed.append(here)
+    picture = np.stack(channels) * np.all(observed, axis=0).astype(np.uint8)
+    write_whole(target, encoded(picture, "JPEG", quality=_QUALITY))

@@ -9,7 +9,6 @@ published too, and L3B keeps it as ``empty``.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,8 +30,9 @@ from s4c_lib.preprocessing.publish_folder import PublishedL2A, read_published_fo
 from s4c_lib.preprocessing.publish_source import source_fingerprint
 from s4c_lib.preprocessing.raster_verdicts import TileVerdict, layer_codes, product_verdict
 from s4c_lib.preprocessing.site_shares import shares_of
-from s4c_lib.preprocessing.work_folder import remove_tree, unpacked
+from s4c_lib.preprocessing.work_folder import unpacked
 from s4c_lib.products.cog import disk
+from s4c_lib.products.replaced_folder import private_folder
 from s4c_lib.readers.raster_opening import document
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.readers.scene import OpticalScene
@@ -175,10 +175,8 @@ def _published(
     # JPEG 2000 is read here and there: within an archive GDAL would unpack a file again and again.
     space = work_dir or target_folder
     space.mkdir(parents=True, exist_ok=True)
-    for left in space.glob(f".{scene.name}.unpacked-*"):  # by a worker that was killed
-        remove_tree(left)
-    with tempfile.TemporaryDirectory(prefix=f".{scene.name}.unpacked-", dir=space) as folder:
-        return publish(dataclasses.replace(read_scene(unpacked(path, Path(folder)), tile=tile), name=scene.name))
+    with private_folder(space, f".{scene.name}.unpacked-") as folder:
+        return publish(dataclasses.replace(read_scene(unpacked(path, folder), tile=tile), name=scene.name))
 
 
 def _renamed(scene: OpticalScene, warnings: list[str]) -> OpticalScene:

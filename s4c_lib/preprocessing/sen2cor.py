@@ -233,6 +233,6 @@ def _failure(end: ProcessEnd, log: Path) -> tuple[Reason, str] | None:
         return Reason.OUT_OF_MEMORY, "Sen2Cor was killed: memory ran out"
     if end.exit_code == 0:
         return None
-    said = last_line(log)
-    reason = Reason.OUT_OF_DISK if says_disk_full(program_lines(log)) else Reason.EXEC_NONZERO
+    said = last_line(log, end.output_from)
+    reason = Reason.OUT_OF_DISK if says_disk_full(program_lines(log, end.output_from)) else Reason.EXEC_NONZERO
     return reason, said or f"Sen2Cor ended with exit code {end.exit_code} and said nothing"

@@ -6,6 +6,9 @@ import shutil
 import warnings
 from pathlib import Path
 
+from s4c_lib.products.stac import write_whole
+from s4c_lib.products.thumbnail import encoded
+from s4c_lib.readers.raster_opening import open_raster, single_thread, unreadable
 from s4c_lib.sources.product_names import granule_tile
 
 _WIDTH = 1000
@@ -17,6 +20,10 @@ def add_previews(product: Path, tile: str) -> bool:
     Returns
     -------
     Whether there was a preview at all.
+
+    Raises
+    ------
+    ProductCorruptError : a preview is damaged.
     """
     written = []
     for granule in sorted((product / "GRANULE").glob("*")):
@@ -30,20 +37,18 @@ def add_previews(product: Path, tile: str) -> bool:
 
 
 def _as_jpeg(preview: Path) -> Path:
-    import rasterio
     from rasterio.enums import Resampling
-    from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     target = preview.with_suffix(".jpg")
-    with warnings.catch_warnings():
-        # A picture needs no georeference, and with one GDAL would write a file beside it.
+    with warnings.catch_warnings(), single_thread():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(preview) as source:
+        with open_raster(str(preview)) as source:
             width = min(_WIDTH, source.width)
             height = max(1, round(source.height * width / source.width))
-            pixels = source.read(out_shape=(source.count, height, width), resampling=Resampling.average)
-        with rasterio.open(
-            target, "w", driver="JPEG", width=width, height=height, count=pixels.shape[0], dtype="uint8", quality=90
-        ) as picture:
-            picture.write(pixels)
+            try:
+                pixels = source.read(out_shape=(source.count, height, width), resampling=Resampling.average)
+            except RasterioError as error:
+                raise unreadable(str(preview), error) from error
+    write_whole(target, encoded(pixels, "JPEG", quality=90))
     return target

@@ -41,7 +41,7 @@ class Moments:
     def add(self, block: npt.NDArray[Any]) -> None:
         """Take the pixels of a block, (rows, columns)."""
         if block.dtype.kind == "f" or block.dtype.itemsize > 2:  # squares of 32 bits do not fit into 64-bit sums
-            no_data = np.nan if self._no_data is None else self._no_data
+            no_data = np.nan if self._no_data is None else float(self._no_data)
             found = compiled(_moments_of_floats)(block, no_data)
         else:
             found = compiled(_moments_of_integers)(block, self._no_data is not None, int(self._no_data or 0))
@@ -105,3 +105,9 @@ def _moments_of_floats(block: Any, no_data: float) -> tuple[int, float, float, f
             deviation += shift * (value - mean)
             least, most = min(least, value), max(most, value)
     return count, least, most, mean, deviation
+
+
+def warm_up() -> None:
+    """Compile all of them for the types of rasters that are written, or load what is compiled."""
+    for kind in (np.uint8, np.int16, np.uint16, np.float32):
+        Moments(None).add(np.zeros((1, 1), kind))

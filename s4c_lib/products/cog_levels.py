@@ -89,7 +89,7 @@ def halving(kind: Literal["average", "nearest"], no_data: float | None) -> Calla
     def half(rows: Rows) -> Rows:
         out = np.empty((-(-rows.shape[0] // 2), -(-rows.shape[1] // 2), rows.shape[2]), rows.dtype)
         if rows.dtype.kind == "f":
-            compiled(_average_floats)(rows, np.nan if no_data is None else no_data, out)
+            compiled(_average_floats)(rows, np.nan if no_data is None else float(no_data), out)
         else:
             compiled(_average_integers)(rows, no_data is not None, int(no_data or 0), out)
         return out
@@ -135,3 +135,11 @@ def _average_floats(rows: Any, no_data: float, out: Any) -> None:
                         total += value
                         count += 1
                 out[i, j, k] = no_data if count == 0 else total / count
+
+
+def warm_up() -> None:
+    """Compile all of them for the types of rasters with averaged overviews, or load what is compiled."""
+    for kind in (np.uint8, np.int16, np.uint16, np.float32):
+        tiles = np.zeros((2, TILE, 1), kind)
+        for rows in (tiles, tiles[:, :2]):  # of a whole row of tiles, and of one that is padded
+            halving("average", None)(rows)

@@ -15,11 +15,11 @@ from typing import Any, Literal
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.preprocessing.footprint import footprint_of
-from s4c_lib.products.l3b_folder import replaced_folder
 from s4c_lib.products.l3b_item import l3b_item
 from s4c_lib.products.l3b_options import L3bOptions
 from s4c_lib.products.l3b_plan import L3bPlan, item_folder, plan_l3b
 from s4c_lib.products.l3b_rasters import Flags, L3bFiles, Progress, can_have_values, write_rasters
+from s4c_lib.products.replaced_folder import replaced_folder
 from s4c_lib.products.stac import ItemAsset, write_item
 from s4c_lib.products.thumbnail import write_thumbnail
 from s4c_lib.readers.flags import Flag, flag_shares

@@ -14,13 +14,12 @@ from s4c_lib.readers.scene import OpticalScene
 from s4c_lib.reasons import Reason
 from s4c_lib.vegetation.biophysical import VARIABLE_SCALE, scene_bands
 from s4c_lib.vegetation.indices import BRIGHTNESS_SCALE, RATIO_SCALE
-from s4c_lib.vegetation.networks import VARIABLES, Network, load_network, model_of
+from s4c_lib.vegetation.networks import MODEL_SET_PIXEL, VARIABLES, Network, load_network, model_of
 
 _SHORT: Final[Mapping[str, str]] = MappingProxyType(
     {f"sentinel-2{letter}": f"S2{letter.upper()}" for letter in "abcd"} | {"landsat-8": "L8", "landsat-9": "L9"}
 )
 _LANDSAT_PIXEL: Final = 30
-_FORCED_PIXEL: Final = MappingProxyType({"sl2p_v3_20m": 20, "sl2p_v3_10m": 10})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +124,7 @@ def item_folder(folder: Path, scene: OpticalScene, item_id: str) -> Path:
 def _pixel(platform: str, options: L3bOptions) -> float:
     if platform.startswith("L"):
         return _LANDSAT_PIXEL
-    # The networks of SNAP are made for one resolution, and all rasters of a product share a grid.
-    return _FORCED_PIXEL.get(options.model_set, options.resolution)
+    return MODEL_SET_PIXEL.get(options.model_set, options.resolution)
 
 
 def _networks(scene: OpticalScene, options: L3bOptions, platform: str) -> tuple[Network, ...]:

@@ -1,12 +1,10 @@
-"""The folder of an L4 product: made beside its place, and put there whole, in one step.
+"""The folder of an L4 product: its name, where it is made, and what it holds.
 
-Nothing half-written is ever visible under the product's name. Where a product of that name lies already, both folders
-change places in one system call where the file system can do that, else in two renames.
+It is made beside its place, so that `replaced_folder.put_in_place` can put it there whole, in one step.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -22,9 +20,6 @@ from s4c_lib.catalog.products import ProductFile
 from s4c_lib.errors import DiskFullError, StorageError
 
 _PARTIAL: Final = ".partial-"
-_EXCHANGE: Final = 2  # RENAME_EXCHANGE of renameat2(2)
-_HERE: Final = -100  # AT_FDCWD
-_NOT_SUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
 _BLOCK: Final = 1 << 20
 
 
@@ -97,42 +92,6 @@ def files_in(folder: Path) -> tuple[ProductFile, ...]:
     for path in (*sorted(item for item in folder.rglob("*") if item.is_dir()), folder):
         _sync(path)
     return tuple(manifest)
-
-
-def put_in_place(folder: Path, target: Path) -> None:
-    """Let a finished folder take its place; what was there is then under the folder's name.
-
-    Calling it again undoes it, where there was something.
-    """
-    if not target.exists():
-        folder.rename(target)
-    elif not _exchanged(folder, target):
-        aside = folder.with_name(f"{folder.name}-replaced")
-        target.rename(aside)
-        folder.rename(target)
-        aside.rename(folder)
-    _sync(target.parent)
-
-
-def take_back(folder: Path, target: Path) -> None:
-    """Undo `put_in_place`."""
-    if folder.exists():
-        put_in_place(folder, target)
-    else:
-        target.rename(folder)
-
-
-def _exchanged(folder: Path, target: Path) -> bool:
-    """Let two folders change places at once; False where the system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    if rename(_HERE, os.fsencode(folder), _HERE, os.fsencode(target), _EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in _NOT_SUPPORTED:
-        return False
-    raise OSError(code, os.strerror(code), str(target))
 
 
 def _sync(folder: Path) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from s4c_lib.errors import InputError
 from s4c_lib.products.stac import write_whole
+from s4c_lib.readers.raster_opening import open_raster, single_thread, unreadable
 
 LARGEST: Final = 1098  # a tenth of a Sentinel-2 tile
 Bytes = npt.NDArray[np.uint8]
@@ -75,14 +76,21 @@ def read_small(
     Parameters
     ----------
     largest : most pixels on a side, or of the width alone where ``by_width``; smaller rasters stay as they are.
-    """
-    import rasterio
-    from rasterio.enums import Resampling
 
-    with rasterio.open(raster) as source:
+    Raises
+    ------
+    ProductCorruptError : the raster is damaged.
+    """
+    from rasterio.enums import Resampling
+    from rasterio.errors import RasterioError
+
+    with single_thread(), open_raster(str(raster)) as source:
         factor = max(1.0, (source.width if by_width else max(source.shape)) / largest)
         shape = tuple(max(1, round(side / factor)) for side in source.shape)
-        values = source.read(band, out_shape=shape, resampling=Resampling.average)
+        try:
+            values = source.read(band, out_shape=shape, resampling=Resampling.average)
+        except RasterioError as error:
+            raise unreadable(str(raster), error) from error
         no_data = source.nodata
     missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
     return values, ~missing if no_data is None else ~(missing | (values == no_data))

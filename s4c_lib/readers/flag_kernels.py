@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from s4c_lib.kernel_cache import compiled
+
 
 def widen(flags: Any, radius: int, cloud: int, shadow: int, no_data: int) -> None:
     """Widen cloud and shadow in place by a square of ``radius`` pixels: uint8 (rows, columns).
@@ -89,3 +91,11 @@ def count(flags: Any, counts: Any) -> None:
     for row in range(rows):
         for column in range(columns):
             counts[flags[row, column]] += 1
+
+
+def warm_up() -> None:
+    """Compile all of them, or load what is compiled."""
+    flags = np.zeros((2, 2), np.uint8)
+    compiled(widen)(flags, 1, 4, 2, 255)
+    compiled(coarsen)(flags, 2, np.zeros(256, np.uint8), np.empty((1, 1), np.uint8))
+    compiled(count)(flags, np.zeros(256, np.int64))

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from s4c_lib.kernel_cache import compiled
+
 LEAST, MOST = -9_999, 32_767  # of a valid pixel; -10000 is no data
 
 
@@ -62,3 +64,14 @@ def average(fine: Any, factor: int, empty: int, out: Any) -> None:
                         total += value
                         valid += 1
             out[row, column] = np.int16(np.rint(total / valid)) if valid else np.int16(empty)
+
+
+def warm_up() -> None:
+    """Compile all of them for the types of the products that are read, or load what is compiled."""
+    for kind in (np.int16, np.uint16):
+        numbers = np.zeros((1, 1), kind)
+        compiled(shift)(numbers, 0, 0, 0, numbers.view(np.int16))
+        compiled(scale)(numbers, 0, 1.0, 0.0, 0, numbers.view(np.int16))
+    for kind in (np.int16, np.uint8):  # reflectance, flags
+        compiled(replicate)(np.zeros((1, 1), kind), 2, 0, np.empty((2, 2), kind))
+    compiled(average)(np.zeros((2, 2), np.int16), 2, 0, np.empty((1, 1), np.int16))

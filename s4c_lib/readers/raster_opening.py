@@ -5,39 +5,18 @@ from __future__ import annotations
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from s4c_lib.errors import ProductCorruptError, Sen4capError, StorageError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.readers.scene import Layer
+from s4c_lib.sources.gdal_threads import make_room as make_room
+from s4c_lib.sources.gdal_threads import single_thread as single_thread
 
-_SMALLEST_CACHE: Final = 64 * 2**20
 _IN_ARCHIVE: Final = re.compile(r"/vsi(zip|tar)/\{(?P<archive>.+)\}/(?P<member>.+)")
 _SHOWN: Final = 200
 _METRES: Final = 1e-6  # of a corner's place
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """GDAL with one thread and a small cache.
-
-    With more, its JPEG 2000 decoder gives zeros, or leaves the array as it was, where a file is cut off, and reports
-    no error (seen with GDAL 3.10 on files of several tiles); with one it fails as it should.
-    """
-    import rasterio
-
-    with rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=_SMALLEST_CACHE):
-        yield
-
-
-def make_room(bytes_needed: int) -> None:
-    """Let GDAL's cache hold this much, inside `single_thread`."""
-    from rasterio.env import setenv
-
-    setenv(GDAL_CACHEMAX=max(_SMALLEST_CACHE, bytes_needed))
 
 
 def open_layer(layer: Layer) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from s4c_lib.errors import ProductCorruptError
+from s4c_lib.sources.gdal_threads import single_thread
 from s4c_lib.sources.product_tree import ProductTree
 
 # Overviews smaller than this could lose a sliver of data at the edge of a swath.
@@ -25,7 +26,7 @@ def check_header(tree: ProductTree, file: str) -> None:
     check_present(tree, file)
     try:
         # Sentinel-1 measurements are in radar geometry: no georeference is right there.
-        with warnings.catch_warnings():
+        with single_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(tree.gdal_path(file)) as raster:
                 if raster.width < 1 or raster.height < 1 or raster.count < 1:
@@ -64,7 +65,7 @@ def is_black(tree: ProductTree, file: str) -> bool:
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     try:
-        with warnings.catch_warnings():
+        with single_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(tree.gdal_path(file)) as raster:
                 factor = max((f for f in raster.overviews(1) if raster.width // f >= _SMALLEST_OVERVIEW), default=1)

@@ -20,13 +20,14 @@ def ndwi(nir: Int16, swir: Int16, no_data: int = -10_000) -> Floats:
 
     Returns
     -------
-    float32, unitless, NaN where one of the bands has no value.
+    float32, unitless, NaN where one of the bands has no value, and where the sum is negative: the ratio's sign would
+    be the wrong one.
     """
     total = nir.astype(np.float32) + swir
     difference = nir.astype(np.float32) - swir
     found: Floats = np.divide(difference, total, out=np.zeros_like(total), where=total != 0)
     np.clip(found, -1, 1, out=found)
-    found[(nir == no_data) | (swir == no_data)] = np.nan
+    found[(nir == no_data) | (swir == no_data) | (total < 0)] = np.nan
     return found
 
 

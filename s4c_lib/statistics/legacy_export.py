@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -225,7 +225,7 @@ class _IpcWriter:
         self._number += 1
 
 
-_WRITERS: Final = {"csv": _CsvWriter, "ipc": _IpcWriter}
+_WRITERS: Final[Mapping[str, type[_CsvWriter] | type[_IpcWriter]]] = {"csv": _CsvWriter, "ipc": _IpcWriter}
 
 
 def _unfinished(stack: ExitStack, path: Path) -> BinaryIO:

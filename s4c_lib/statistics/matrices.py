@@ -189,6 +189,14 @@ def _occurring(parts: Sequence[_Part]) -> Int64:
     return known
 
 
+def _best_last(rows: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """A table of others may have a parcel twice: of rows for one place the last one written stays."""
+    if (np.diff(rows["parcel_id"]) > 0).all():
+        return rows
+    order = np.lexsort((rows["n_total"], rows["n"]))
+    return {name: values[order] for name, values in rows.items()}
+
+
 def _series(
     parts: Sequence[_Part], passes: Passes, chosen: Sequence[int], numbers: Int64, enough: EnoughPixels
 ) -> Series:
@@ -202,7 +210,7 @@ def _series(
     mean, std = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     n, total = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
     for at in sorted(chosen, key=lambda at: (parts[at].facts.tile or "", -(parts[at].facts.product_id or 0))):
-        rows, column = parts[at].read(_COLUMNS), place[int(passes.number[at])]
+        rows, column = _best_last(parts[at].read(_COLUMNS)), place[int(passes.number[at])]
         where = np.searchsorted(numbers, rows["parcel_id"])
         there = where < len(numbers)
         there[there] = numbers[where[there]] == rows["parcel_id"][there]

@@ -53,7 +53,7 @@ def unit_of(variable: str) -> str:
     """
     if variable not in (*VARIABLES, *FURTHER_VARIABLES):
         raise InputError(f"no statistics are kept of {variable!r}", hint=", ".join((*VARIABLES, *FURTHER_VARIABLES)))
-    return {"vv": "dB", "vh": "dB", "lai": "m2 m-2"}.get(variable, "1")
+    return {"vv": "dB", "vh": "dB", "lai": "m2/m2"}.get(variable, "1")
 
 
 @dataclass(frozen=True, slots=True)

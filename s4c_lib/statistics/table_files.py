@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from s4c_lib.parcels.pixel_index_file import whole_file
 
 
-class TableFormat(StrEnum):
-    """Format of a file, which is its suffix too."""
-
-    CSV = "csv"
-    IPC = "ipc"
-    PARQUET = "parquet"
-
-
-def write_table_file(path: Path, kind: TableFormat, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+def write_table_file(path: Path, kind: str, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Write tables one after the other; returns the number of rows.
+
+    Parameters
+    ----------
+    kind : ``csv``, ``ipc`` or ``parquet``.
 
     Raises
     ------
@@ -47,8 +42,8 @@ def _parquet(path: str, schema: pa.Schema) -> Any:
     return parquet.ParquetWriter(path, schema, compression="zstd")
 
 
-_WRITERS: dict[TableFormat, Callable[[str, pa.Schema], Any]] = {
-    TableFormat.CSV: _csv,
-    TableFormat.IPC: pa.ipc.new_file,
-    TableFormat.PARQUET: _parquet,
+_WRITERS: Final[Mapping[str, Callable[[str, pa.Schema], Any]]] = {
+    "csv": _csv,
+    "ipc": pa.ipc.new_file,
+    "parquet": _parquet,
 }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics, only, rows_to_keep
+from s4c_lib.vegetation.networks import MODEL_SET_PIXEL
 
 L3B: Final = "l3b"
 L2A: Final = "l2a"
@@ -52,6 +53,7 @@ class StatisticsOptions:
     extremes : minimum and maximum are kept. quartiles : which of ``p25``, ``p50``, ``p75`` are.
     zero_is_no_data : in optical rasters too.
     min_pixels, min_valid_share : of `rows_to_keep`.
+    buffer_10m, buffer_20m : taken off the parcels on grids of that pixel, metres.
     """
 
     extremes: bool
@@ -59,6 +61,8 @@ class StatisticsOptions:
     zero_is_no_data: bool
     min_pixels: int
     min_valid_share: float
+    buffer_10m: float
+    buffer_20m: float
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> StatisticsOptions:
@@ -70,7 +74,17 @@ class StatisticsOptions:
             zero_is_no_data=parameters[f"{_PREFIX}.zero_is_nodata"] == "all",
             min_pixels=int(parameters[f"{_PREFIX}.min_pixels"]),
             min_valid_share=float(parameters[f"{_PREFIX}.min_valid_share"]),
+            buffer_10m=float(parameters[f"{_PREFIX}.buffer_10m"]),
+            buffer_20m=float(parameters[f"{_PREFIX}.buffer_20m"]),
         )
+
+    def on_grid(self, wanted: WantedVariable, pixel: float) -> WantedVariable:
+        """The variable on the grid its raster has; the buffer is that of the grid, whatever the parameters expect."""
+        return replace(wanted, pixel=round(pixel), buffer_m=self.buffer_on(pixel))
+
+    def buffer_on(self, pixel: float) -> float:
+        """Metres taken off parcels on a grid; in proportion to the pixel where no parameter names it."""
+        return self.buffer_10m if pixel <= _FINE else self.buffer_20m * pixel / _COARSE
 
     def kept(self, statistics: ParcelStatistics) -> ParcelStatistics:
         """The rows and columns that are written."""
@@ -94,7 +108,8 @@ def wanted_variables(
     """
     landsat = platform.startswith("landsat")
     if product_type == L3B:
-        pixel = _LANDSAT if landsat else int(parameters["processor.l3b.resolution"])
+        of_set = MODEL_SET_PIXEL.get(str(parameters["processor.l3b.model_set"]))
+        pixel = _LANDSAT if landsat else of_set or int(parameters["processor.l3b.resolution"])
         chosen = [(name, pixel) for name in _l3b_variables(parameters, processors)]
     elif product_type == L2A and not landsat:
         chosen = [(name, _grid_of(name)) for name in _l2a_variables(parameters, processors)]
@@ -106,14 +121,8 @@ def wanted_variables(
     else:
         chosen = []
     family = FAMILIES.get(product_type, "")
-    return tuple(WantedVariable(name, family, pixel, buffer_of(parameters, pixel)) for name, pixel in chosen)
-
-
-def buffer_of(parameters: Mapping[str, Any], pixel: float) -> float:
-    """Metres taken off parcels on a grid; in proportion to the pixel where no parameter names it."""
-    if pixel <= _FINE:
-        return float(parameters[f"{_PREFIX}.buffer_10m"])
-    return float(parameters[f"{_PREFIX}.buffer_20m"]) * pixel / _COARSE
+    buffer_on = StatisticsOptions.of(parameters).buffer_on
+    return tuple(WantedVariable(name, family, pixel, buffer_on(pixel)) for name, pixel in chosen)
 
 
 def _l3b_variables(parameters: Mapping[str, Any], processors: Collection[str]) -> list[str]:

@@ -40,6 +40,9 @@ MODEL_SETS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     }
 )
 
+# Metres of the pixels that the sets of SNAP are made for; all rasters of a Sentinel-2 product share a grid.
+MODEL_SET_PIXEL: Final[Mapping[str, int]] = MappingProxyType({"sl2p_v3_20m": 20, "sl2p_v3_10m": 10})
+
 # Pixels evaluated at a time: the hidden layer of a block (2.6 MB in float32) stays in the cache of a core.
 _BLOCK = 131_072
 

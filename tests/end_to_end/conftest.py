@@ -36,6 +36,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 "readiness.poll_seconds": 2,
                 "lease.seconds": 20,
                 "sync.interval_minutes": 60,
+                "storage.products_path": str(folder / "products"),
+                # most of these tests are about runs: their products are registered as they come and have no L3B
+                "processor.l2a.optical.cog-tiffs": False,
+                "processor.l3b.lai.tiles_filter": ["01AAA"],
                 **{f"downloader.{name}.write-dir": str(folder / "downloads" / name) for name in ("s1", "s2", "l8")},
             }.items():
                 config_values.set_value(connection, key, value, actor=ACTOR)

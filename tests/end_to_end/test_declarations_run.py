@@ -11,7 +11,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from s4c_lib.catalog import config_values, parcel_sets, seasons, sites
+from s4c_lib.catalog import parcel_sets, seasons, sites
 from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import InputError
 from s4c_lib.geography.sentinel2_tiles import select_tiles
@@ -41,7 +41,6 @@ def served_site(stack: Stack) -> Site:
     box = shapely.transform(shapely.box(*window.grid.bounds), to_degrees.transform, interleaved=False)
     extent = shapely.multipolygons([box])
     with stack.database.begin() as connection:
-        config_values.set_value(connection, "storage.products_path", str(stack.folder / "products"), actor=ACTOR)
         made = sites.add_site(
             connection,
             name="farms",

@@ -14,6 +14,7 @@ import time
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from executor_cases import (
@@ -31,6 +32,7 @@ from executor_cases import (
 )
 
 from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError
+from s4c_lib.preprocessing import process_run
 from s4c_lib.preprocessing.executor import ExecutorError, ExecutorStatus
 from s4c_lib.preprocessing.executor_log import last_line, log_name, program_lines
 from s4c_lib.preprocessing.finished_product import publish_folder
@@ -107,6 +109,29 @@ def test_a_killed_command_line_takes_its_program_with_it(tmp_path: Path) -> None
         assert process.wait(30) == 128 + signal.SIGTERM
     child = int(next(line for line in program_lines(log) if line.isdigit()))
     assert not alive(child)
+
+
+def test_an_interruption_while_the_program_is_being_started_ends_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "a.log"
+
+    def start_slowly(*arguments: Any, **options: Any) -> Any:
+        process = subprocess.Popen(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # the program runs, and nobody knows of it yet
+        return process
+
+    monkeypatch.setattr(process_run, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start_slowly}))
+    with pytest.raises(KeyboardInterrupt):
+        run_process(shell("echo $$; exec sleep 600"), cwd=tmp_path, log=log, timeout_seconds=60)
+    assert not alive(int(program_lines(log)[0]))
+
+
+def test_each_run_knows_where_its_output_begins(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    ends = [run_process(shell(f"echo {word}"), cwd=tmp_path, log=log, timeout_seconds=30) for word in ("a", "b")]
+    assert [[line for line in program_lines(log, end.output_from) if line] for end in ends] == [["a", "b"], ["b"]]
 
 
 def test_a_container_command_is_a_list_with_read_only_inputs(tmp_path: Path) -> None:
@@ -332,39 +357,29 @@ def test_publishing_to_another_disk_copies_and_a_full_disk_leaves_the_old_one(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "replace", other_disk)
-    publish_folder(finished(tmp_path / "2", "two"), out)
-    assert contents(out) == {"P/f": b"two"}
-    monkeypatch.setattr("shutil.copytree", no_space)
-    with pytest.raises(OSError, match="No space"):
+    product = finished(tmp_path / "2", "two")
+    (product / "inner").mkdir()
+    (product / "inner" / "g").write_text("deep")
+    publish_folder(product, out)
+    assert contents(out) == {"P/f": b"two", "P/inner/g": b"deep"}
+    monkeypatch.setattr("shutil.copy2", no_space)
+    with pytest.raises(DiskFullError):
         publish_folder(finished(tmp_path / "3", "three"), out)
-    assert contents(out) == {"P/f": b"two"}
+    assert contents(out) == {"P/f": b"two", "P/inner/g": b"deep"}
+    assert [path.name for path in out.iterdir()] == ["P"]
 
 
 def no_space(source: Path, target: Path) -> None:
-    target.mkdir()
     raise OSError(errno.ENOSPC, "No space left on device", str(target))
 
 
-def test_a_failed_rename_brings_the_old_product_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_product_with_read_only_folders_is_published_and_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    publish_folder(finished(tmp_path / "1", "one"), out)
-    rename = Path.replace
-
-    def fails(path: Path, target: Path) -> Path:
-        if path.parent.name == ".staging" and not path.name.endswith(".old"):
-            raise OSError(errno.EIO, "Input/output error", str(path))
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(OSError, match="Input/output"):
-        publish_folder(finished(tmp_path / "2", "two"), out)
-    assert contents(out) == {"P/f": b"one"}
-
-
-def test_a_crash_between_two_renames_is_repaired(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    publish_folder(finished(tmp_path / "1", "one"), out)
-    (out / ".staging").mkdir()
-    (out / "P").replace(out / ".staging" / "P.old")
-    publish_folder(finished(tmp_path / "2", "two"), out)
-    assert contents(out) == {"P/f": b"two"}
+    for text in ("one", "two"):
+        product = finished(tmp_path / text, text)
+        (product / "inner").mkdir()
+        (product / "inner" / "g").write_text(text)
+        (product / "inner").chmod(0o555)
+        publish_folder(product, out)
+    assert contents(out) == {"P/f": b"two", "P/inner/g": b"two"}
+    assert [path.name for path in out.iterdir()] == ["P"]

@@ -7,8 +7,11 @@ import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from executor_cases import (
     DAY,
     TILE,
@@ -21,9 +24,10 @@ from executor_cases import (
     private_copy,
 )
 
+from s4c_lib.errors import ProductCorruptError
 from s4c_lib.preprocessing.executor import ExecutorResult, ExecutorStatus
 from s4c_lib.preprocessing.maja import MajaOptions
-from s4c_lib.preprocessing.maja_output import complete_product
+from s4c_lib.preprocessing.maja_output import complete_product, is_all_no_data
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_names import product_name
@@ -204,6 +208,50 @@ def test_a_verdict_that_cams_may_have_caused_is_tried_once_without(place: Path, 
     assert "run again without CAMS" in result.warnings[0]
     assert result.log_path is not None
     assert result.log_path.read_text().count("s4c: runs") == 2
+
+
+def test_the_second_run_is_judged_by_what_it_says_itself(place: Path, l1c: Path) -> None:
+    """The first, with CAMS, found no valid pixel; the second failed for another reason and may be tried again."""
+    result = maja(place, "fails_without_cams").run(
+        maja_request(
+            place,
+            l1c,
+            options=MajaOptions(use_cams=True),
+            auxiliary_dirs={"gipp": place / "gipp", "cams": make_cams(place)},
+        )
+    )
+    assert (result.reason, result.retryable) == (Reason.EXEC_NONZERO, True)
+    assert "Cannot open the lookup table" in result.text
+    assert "No pixel is valid" not in result.text
+    assert "no_valid_pixel" in result.warnings[0]
+
+
+def test_a_sliver_of_data_is_data_and_a_cut_off_band_is_no_verdict(complete: Path, tmp_path: Path) -> None:
+    product = private_copy(complete, tmp_path)
+    (band,) = product.glob("*_FRE_B11.tif")
+    with rasterio.open(band) as raster:
+        profile = raster.profile
+        values = np.full(raster.shape, -10000, raster.dtypes[0])
+    band.unlink()
+    with rasterio.open(band, "w", **profile) as raster:
+        raster.write(values, 1)
+    assert is_all_no_data(product)
+    values[3, 5] = 120  # one pixel, between those that a quick look would take
+    with rasterio.open(band, "w", **profile) as raster:
+        raster.write(values, 1)
+    assert not is_all_no_data(product)
+    values[3, 5] = -10000
+    with pytest.raises(ProductCorruptError, match="FRE_B11"):
+        is_all_no_data(truncated(product, profile, values))
+
+
+def truncated(product: Path, profile: dict[str, Any], values: Any) -> Path:
+    """The product with the band written again and its last bytes lost."""
+    (band,) = product.glob("*_FRE_B11.tif")
+    with rasterio.open(band, "w", **profile) as raster:
+        raster.write(values, 1)
+    band.write_bytes(band.read_bytes()[:-200])
+    return product
 
 
 def make_cams(place: Path) -> Path:

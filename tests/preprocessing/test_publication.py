@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from s4c_lib.preprocessing.publish import PublishedL2A, PublishOptions, Unusable
 from s4c_lib.preprocessing.publish_rasters import copy_layer
 from s4c_lib.preprocessing.quicklook import shades
 from s4c_lib.products.cog import CogBand
+from s4c_lib.products.replaced_folder import replaced_folder
 from s4c_lib.readers.pixels import open_pixels
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.readers.scene import Layer
@@ -184,6 +186,17 @@ def test_another_configuration_or_a_lost_file_replaces_the_folder(source: Path, 
     assert not (target / "stray.txt").exists()
     delivered.cut_off(target / f"{scene.name}_B04.tif")
     assert not publish_l2a(scene, target, dataclasses.replace(few, keep_bands=("b04",))).reused
+
+
+def test_what_another_worker_is_writing_is_left_alone(source: Path, tmp_path: Path) -> None:
+    """Two sites publish the same product at once: each in a folder of its own."""
+    scene = read_scene(source)
+    few = dataclasses.replace(OPTIONS, keep_bands=("b04",))
+    with replaced_folder(tmp_path / scene.name) as theirs:
+        publish_l2a(scene, tmp_path / scene.name, few)
+        shutil.copytree(tmp_path / scene.name, theirs, dirs_exist_ok=True)
+    assert read_scene(tmp_path / scene.name).name == scene.name
+    assert [path.name for path in tmp_path.iterdir()] == [scene.name]
 
 
 def test_a_product_that_cannot_be_published_leaves_the_older_one(tmp_path: Path) -> None:

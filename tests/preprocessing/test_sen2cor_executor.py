@@ -22,10 +22,11 @@ from executor_cases import (
     sen2cor_request,
 )
 
-from s4c_lib.errors import InputError
+from s4c_lib.errors import InputError, ProductCorruptError
 from s4c_lib.preprocessing.executor import ExecutorStatus
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a, compute_tiles, exit_code
 from s4c_lib.preprocessing.sen2cor_output import faults_of, resolutions_present, resolutions_to_run
+from s4c_lib.preprocessing.sen2cor_previews import add_previews
 from s4c_lib.preprocessing.sen2cor_settings import Sen2CorOptions
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.reasons import Reason
@@ -227,6 +228,20 @@ def test_a_layer_that_is_no_image_is_named(place: Path, finished: Path) -> None:
     product = private_copy(finished, place)
     next(product.rglob("*_B04_10m.jp2")).write_bytes(b"no image")
     assert "B04_10m.jp2" in faults_of(product, TILE, (60, 20, 10))
+
+
+def test_a_failure_is_told_by_the_run_that_failed(place: Path, l1c: Path) -> None:
+    result = sen2cor(place, "fails_at=20").run(sen2cor_request(place, l1c))
+    assert (result.reason, result.retryable) == (Reason.EXEC_NONZERO, True)
+    assert result.text == "[ERROR] L2A_Tables: atmospheric lookup table cannot be read"
+
+
+def test_a_damaged_preview_is_a_corrupt_product(finished: Path, tmp_path: Path) -> None:
+    product = private_copy(finished, tmp_path)
+    preview = next(product.glob("GRANULE/*/QI_DATA/*PVI*.jp2"))
+    preview.write_bytes(preview.read_bytes()[:400])
+    with pytest.raises(ProductCorruptError, match="PVI"):
+        add_previews(product, TILE)
 
 
 def test_time_up(place: Path, l1c: Path) -> None:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, StorageError
-from s4c_lib.products import result_folder
-from s4c_lib.products.result_folder import files_in, put_in_place, result_name, take_back, work_folder
+from s4c_lib.products import replaced_folder
+from s4c_lib.products.replaced_folder import put_in_place, take_back
+from s4c_lib.products.result_folder import files_in, result_name, work_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -47,7 +48,7 @@ def test_a_product_that_is_made_again_takes_the_place_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool
 ) -> None:
     if not exchange:  # a file system that cannot exchange two folders
-        monkeypatch.setattr(result_folder, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(replaced_folder, "_exchanged", lambda *_: False)
     target = tmp_path / "PRODUCT"
     target.mkdir()
     (target / "old.csv").write_text("old")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s4c_lib.errors import InputError
+from s4c_lib.errors import InputError, ProductCorruptError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
 from s4c_lib.products.thumbnail import VEGETATION_RAMP, write_thumbnail
@@ -31,6 +31,16 @@ def test_colours_by_hand() -> None:
         [0, 0, 0, 255],
         [0, 0, 0, 0],
     ]
+
+
+def test_a_damaged_raster_is_no_picture(tmp_path: Path) -> None:
+    grid = PixelGrid(32631, 0, 0, 10, 600, 600)
+    write_cog(tmp_path / "ndvi.tif", np.random.default_rng(3).integers(0, 900, (600, 600), np.int16), grid, NDVI)
+    content = (tmp_path / "ndvi.tif").read_bytes()
+    (tmp_path / "ndvi.tif").write_bytes(content[:-2000])
+    with pytest.raises(ProductCorruptError, match=r"ndvi\.tif"):
+        write_thumbnail(tmp_path / "ndvi.tif", tmp_path / "thumb.webp")
+    assert not (tmp_path / "thumb.webp").exists()
 
 
 def test_large_rasters_are_read_from_the_overview(tmp_path: Path) -> None:

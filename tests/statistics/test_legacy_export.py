@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyarrow import csv
 from statistics_cases import MAY, NDVI, VV, statistics, stored
 
 from s4c_lib.errors import InputError
+from s4c_lib.sources.product_names import parse_product_name
 from s4c_lib.statistics.legacy_export import mdb1_columns, mdb1_from_files, mdb1_table, mdb2_table, pooled, write_legacy
 from s4c_lib.statistics.legacy_names import column_name, product_name, scale_of, type_part
 from s4c_lib.statistics.observations import read_observations
@@ -39,6 +40,21 @@ def test_a13_names(variable: str, orbit: int | None, expected: list[str]) -> Non
     assert [
         column_name(datetime(2020, 5, 5, 5, 43, 21, tzinfo=UTC), name, part) for name in ("mean", "std")
     ] == expected
+
+
+@pytest.mark.parametrize("days", ["20200505T054321_20200429T054321", "20200429T054321_20200505T054321"])
+def test_a13_columns_have_the_later_day_of_a_pair(days: str) -> None:
+    name = parse_product_name(f"SEN4CAP_L2A_S7_V{days}_VV_088_AMP.tif")
+    assert name is not None
+    part = type_part("vv", name.relative_orbit, None)
+    assert part is not None
+    assert column_name(name.sensing_start, "mean", part) == "20200505_mean_AMP_VV_088"
+
+
+def test_the_day_of_a_column_is_that_of_utc() -> None:
+    """The reference takes local time: a day too early west of Greenwich."""
+    evening = datetime(2020, 5, 4, 23, 30, tzinfo=timezone(timedelta(hours=-4)))
+    assert column_name(evening, "mean", "LAI") == "20200505_mean_LAI"
 
 
 def test_units_of_the_reference() -> None:

@@ -17,7 +17,7 @@ from statistics_cases import MAY, NDVI, VV, statistics, stored
 from s4c_lib.errors import InputError
 from s4c_lib.statistics.matrices import EnoughPixels, Series, series_of
 from s4c_lib.statistics.observations import best_tile, read_observations
-from s4c_lib.statistics.store import Source
+from s4c_lib.statistics.store import Source, statistics_table
 
 
 def season(root: Path) -> list[Path]:
@@ -100,6 +100,16 @@ def test_times_and_platforms_are_chosen(tmp_path: Path) -> None:
     own = series_of(paths, ["ndvi"], platforms=["sentinel-2"], time_to=MAY + timedelta(days=1))["ndvi", None]
     assert own.platform.tolist() == ["sentinel-2a"]
     assert series_of(paths, ["ndvi"], time_from=MAY + timedelta(days=9)) == {}
+
+
+def test_of_two_rows_for_one_place_that_with_more_pixels_counts(tmp_path: Path) -> None:
+    """Tables of others need not say the tile."""
+    parts = [statistics_table(NDVI, statistics([5], [mean], n=[n])) for mean, n in ((0.1, 9), (0.2, 35), (0.3, 22))]
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        table = pa.concat_tables([parts[at] for at in order])
+        series = series_of(table, ["ndvi"])["ndvi", None]
+        assert (series.n.tolist(), series.mean.tolist()) == ([[35]], [[np.float32(0.2)]])
+        assert best_tile(table).column("n").to_pylist() == [35]
 
 
 ROWS = st.tuples(

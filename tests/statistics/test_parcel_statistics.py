@@ -241,3 +241,5 @@ def test_formulas_of_l4a_from_bands() -> None:
     assert np.isnan(bright[2])
     assert np.isnan(ndwi(green, red)[2])
     assert ndwi(np.array([200], np.int16), np.array([-199], np.int16)).tolist() == [1]
+    # Less infrared than the other band, and no light at all: not 1.
+    assert np.isnan(ndwi(np.array([-300], np.int16), np.array([200], np.int16))[0])

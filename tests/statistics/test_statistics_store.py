@@ -43,6 +43,24 @@ def test_a_file_says_what_it_is_of_and_has_the_columns_of_the_table(tmp_path: Pa
     assert read_observations([file.path]).equals(plain)
 
 
+def test_pandas_reads_a_folder_of_files_without_our_code(tmp_path: Path) -> None:
+    """Names of folders are not part of the data."""
+    import pandas as pd
+
+    earlier = MAY - timedelta(days=6)
+    stored(tmp_path, statistics([1, 2], [0.5, np.nan]))
+    stored(tmp_path, statistics([7], [0.25]), VV, variable="coherence_vh", previous_time=earlier, tile="31UFT")
+    frame = pd.read_parquet(tmp_path / "markers", partitioning=None).sort_values("parcel_id", ignore_index=True)
+    assert list(frame.columns) == OBSERVATION_SCHEMA.names
+    assert frame.parcel_id.tolist() == [1, 2, 7]
+    assert frame["mean"].isna().tolist() == [False, True, False]
+    assert frame.time.dt.tz_convert("UTC").tolist() == [pd.Timestamp(MAY)] * 3
+    assert frame.previous_time.isna().tolist() == [True, True, False]
+    assert frame.tile.tolist() == ["31UFS", "31UFS", "31UFT"]
+    kinds = {"parcel_id": "int64", "mean": "float32", "n": "int32", "n_total": "int32"}
+    assert {name: str(frame[name].dtype) for name in kinds} == kinds
+
+
 def test_radar_files_name_orbit_and_polarisation(tmp_path: Path) -> None:
     earlier = MAY - timedelta(days=6)
     source = replace(

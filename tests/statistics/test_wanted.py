@@ -62,6 +62,13 @@ def test_switches_choose_variables() -> None:
     assert wanted("s1_l2a_amp", s4c_mdb1__amp_enabled=False) == []
 
 
+def test_networks_made_for_one_pixel_decide_on_the_grid() -> None:
+    """Decision B10: 10 m off on grids of 20 m."""
+    assert wanted("l3b", l3b__model_set="sl2p_v3_20m")[0] == ("ndvi", 20, 10.0)
+    assert wanted("l3b", l3b__model_set="sl2p_v3_10m", l3b__resolution=20)[0] == ("ndvi", 10, 5.0)
+    assert wanted("l3b", platform="landsat-8", l3b__model_set="sl2p_v3_20m")[0] == ("ndvi", 30, 15.0)
+
+
 def test_ndwi_is_there_once() -> None:
     """Of L3B when the user makes it, unless L4A has it per pixel from the bands."""
     made = {"l3b__filter__produce_ndwi": True, "l3b__filter__produce_brightness": True}
@@ -88,6 +95,6 @@ def test_every_wanted_variable_has_a_unit() -> None:
     everything = parameters(**{f"s4c_mdb1__l2ab{band}_enabled": True for band in ("02", "8a")})
     for product_type in PRODUCT_TYPES:
         for one in wanted_variables(everything, ("s4c_l4a",), product_type, "sentinel-2a"):
-            assert unit_of(one.variable)
+            assert unit_of(one.variable) == {"lai": "m2/m2", "vv": "dB", "vh": "dB"}.get(one.variable, "1")
     with pytest.raises(InputError, match="b10"):
         unit_of("b10")

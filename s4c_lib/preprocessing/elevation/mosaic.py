@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from s4c_lib.errors import ElevationMissingError
 from s4c_lib.preprocessing.elevation.cells import Cell, cells_within, wrapped
 from s4c_lib.preprocessing.elevation.ocean import CELL_LIST, SEA_LIST, is_sea
 from s4c_lib.preprocessing.elevation.rasters import Heights, heights_within, opened
-from s4c_lib.preprocessing.elevation.sources import SRTM_LIMIT_DEG, ElevationMissingError, ElevationSource, SourceFile
+from s4c_lib.preprocessing.elevation.sources import SRTM_LIMIT_DEG, ElevationSource, SourceFile
 
 Bounds = tuple[float, float, float, float]
 # Two lattices are one when their nodes agree to a fiftieth of a pixel (0.6 m of GLO-30).

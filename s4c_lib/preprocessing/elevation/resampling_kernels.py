@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from s4c_lib.kernel_cache import compiled
+
 
 def sample(heights: Any, across: Any, down: Any, step: int, method: int, out: Any) -> None:
     """Heights at positions that are given every `step` pixels and linear between.
@@ -112,3 +114,10 @@ def coarser(heights: Any, pad: int, factor: int, ring: int, out: Any) -> None:
                 shares += weight
                 value += weight * line[p]
             out[i, j] = value / (shares * total)
+
+
+def warm_up() -> None:
+    """Compile all of them, or load what is compiled."""
+    heights, nodes = np.zeros((4, 4), np.float32), np.zeros((2, 2))
+    compiled(sample)(heights, nodes, nodes, 1, 2, np.empty((1, 1), np.float32))
+    compiled(coarser)(heights, 1, 2, 0, np.empty((1, 1), np.float32))

@@ -8,19 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from s4c_lib.errors import InputError, Sen4capError
+from s4c_lib.errors import ElevationMissingError, InputError
 from s4c_lib.preprocessing.elevation import cells
 from s4c_lib.preprocessing.elevation.cells import Cell
 from s4c_lib.reasons import Reason
 
 SRTM_LIMIT_DEG = 60.0
-
-
-class ElevationMissingError(Sen4capError, LookupError):
-    """Heights of land are missing from the elevation model (spec §7.4: may be delivered later)."""
-
-    code = Reason.DEM_MISSING.value
-    retryable = True
 
 
 class SourceKind(StrEnum):

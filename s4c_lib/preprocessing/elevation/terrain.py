@@ -61,3 +61,8 @@ def horn(heights: Any, scale: Any, flat: Any, slope: Any, aspect: Any) -> None:
             if angle < 0:
                 angle += turn
             aspect[i, j] = np.int16(angle * hundred + half)
+
+
+def warm_up() -> None:
+    """Compile it, or load what is compiled."""
+    slope_and_aspect(np.zeros((3, 3), np.float32), 10)

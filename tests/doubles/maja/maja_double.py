@@ -33,6 +33,7 @@ BEHAVIOURS = {
     "other_tile": "a product of another tile",
     "black_with_cams": "all NoData when CAMS files are among the inputs, else a good product",
     "notv_with_cams": "L2NOTV when CAMS files are among the inputs, else a good product",
+    "fails_without_cams": "stops without valid pixel when CAMS files are among the inputs, else as error",
     "memory": "killed by signal 9",
     "memory137": "exit code 137, as a container reports it",
     "disk": "no space left on the device",
@@ -308,8 +309,10 @@ def main():
     products = check_inputs(values)
     check_places(values)
     say("I", f"{values['--mode']} of {[product.name for product in products]}")
-    end_at_once(behaviour, output, tile)
     cams = bool(list(Path(values["--input"]).glob("*EXO_CAMS*")))
+    if behaviour == "fails_without_cams":
+        behaviour = "nopixel" if cams else "error"
+    end_at_once(behaviour, output, tile)
     clouds = value if word == "clouds" else "7.4"
     invalid = behaviour == "notv" or (behaviour == "notv_with_cams" and cams)
     if invalid:

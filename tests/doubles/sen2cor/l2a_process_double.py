@@ -19,6 +19,7 @@ BEHAVIOURS = {
     "no_shares": "a product whose metadata lack the percentages",
     "error": "exit code 1, the cause in the last line",
     "silent": "exit code 1 without a word",
+    "fails_at=R": "a full disk is met and survived at 60 m; at R metres exit code 1 with the cause in the last line",
     "lacks=X": "a product without the layers whose name holds X",
     "two": "two products",
     "none": "exit code 0 and no product",
@@ -256,6 +257,11 @@ def main():
     end_at_once(behaviour, l1c)
     (Path.cwd() / "probe").write_text("")
     resolution = int(values["--resolution"])
+    if behaviour == f"fails_at={resolution}":
+        print("[ERROR] L2A_Tables: atmospheric lookup table cannot be read", flush=True)
+        sys.exit(1)
+    if behaviour.startswith("fails_at="):
+        print("No space left on device, another one is used", flush=True)
     output = Path(values["--output_dir"])
     product = output / product_name(l1c)
     for existing in output.glob(product_name(l1c).rpartition("_")[0] + "_*"):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from elevation_cases import copernicus_cell, grid_at, hgt_cell
 
+from s4c_lib.errors import ElevationMissingError
 from s4c_lib.preprocessing.elevation.resampling import elevation_on, ground_of
-from s4c_lib.preprocessing.elevation.sources import ElevationMissingError, elevation_source
+from s4c_lib.preprocessing.elevation.sources import elevation_source
 
 # Western France: land to the east of about 1.2 West, sea to its west.
 COAST = grid_at(-2.01, 45.6, 240)

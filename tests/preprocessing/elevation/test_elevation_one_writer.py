@@ -16,45 +16,61 @@ from pathlib import Path
 
 import pytest
 from elevation_cases import copernicus_cell
-from test_maja_elevation import NOW, TILE, window_of
+from test_maja_elevation import GRID, NOW, TILE
 
 from s4c_lib.errors import LeaseLostError, StorageError
 from s4c_lib.preprocessing.elevation.maja_folder import maja_elevation
 from s4c_lib.preprocessing.elevation.one_writer import one_writer
 from s4c_lib.preprocessing.elevation.sources import elevation_source
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import sys
-sys.path[:0] = sys.argv[4:]
+from datetime import UTC, datetime
 from pathlib import Path
-import structlog
-import test_maja_elevation as cases
+from s4c_lib.geography.pixel_grid import PixelGrid
+from s4c_lib.geography.sentinel2_tiles import tile
+from s4c_lib.preprocessing.elevation import layers
 from s4c_lib.preprocessing.elevation.maja_folder import maja_elevation
 from s4c_lib.preprocessing.elevation.sources import elevation_source
 
+slope_and_aspect = layers.slope_and_aspect
+
+
+def halting(heights, pixel):
+    # in the middle of the second resolution, when the first is on disk
+    if sys.argv[4] == "halts" and pixel == 20:
+        print("half", flush=True)
+        sys.stdin.readline()
+    return slope_and_aspect(heights, pixel)
+
+
+layers.slope_and_aspect = halting
 print("ready", flush=True)
 sys.stdin.readline()
 source = elevation_source("auto", Path(sys.argv[1]))
-grid = cases.window_of(cases.TILE, int(sys.argv[3]))
-print(maja_elevation(cases.TILE, source, Path(sys.argv[2]), now=cases.NOW, grid=grid))
+grid = PixelGrid(*map(int, sys.argv[3].split()))
+print(maja_elevation(tile("32ULB"), source, Path(sys.argv[2]), now=datetime(2026, 5, 1, 10, tzinfo=UTC), grid=grid))
 """
 
 
 @contextmanager
-def started(model: Path, cache: Path, size: int) -> Iterator[subprocess.Popen[str]]:
-    """A process that has imported everything and waits for a word to begin; killed if it is still there at the end."""
-    command = [sys.executable, "-c", SCRIPT, str(model), str(cache), str(size), *sys.path]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+def started(model: Path, cache: Path, halts: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A process that waits for a word to begin, and with "halts" for another midway; killed if it is still there."""
+    grid = f"{GRID.epsg} {GRID.west:.0f} {GRID.north:.0f} {GRID.pixel:.0f} {GRID.rows} {GRID.columns}"
+    command = [sys.executable, "-c", SCRIPT, str(model), str(cache), grid, halts]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as child:
         try:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
             yield child
         finally:
             child.kill()
 
 
 def go(child: subprocess.Popen[str]) -> None:
+    """Let it begin, once it has imported everything."""
     assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
     child.stdin.write("go\n")
     child.stdin.flush()
 
@@ -67,10 +83,9 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "dem"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dem")
     for longitude in (6, 7):
         copernicus_cell(folder, 50, longitude)
     return folder
@@ -78,7 +93,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_two_processes_at_once_make_one_computation_and_both_have_it(model: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with started(model, cache, 960) as first, started(model, cache, 960) as second:
+    with started(model, cache) as first, started(model, cache) as second:
         for child in (first, second):
             go(child)
         printed = [child.communicate(timeout=120)[0] for child in (first, second)]
@@ -86,22 +101,18 @@ def test_two_processes_at_once_make_one_computation_and_both_have_it(model: Path
     assert sum("elevation_made" in text for text in printed) == 1
     folders = {text.splitlines()[-1] for text in printed}
     assert len(folders) == 1
-    alone = maja_elevation(
-        TILE, elevation_source("auto", model), tmp_path / "alone", now=NOW, grid=window_of(TILE, 960)
-    )
+    alone = maja_elevation(TILE, elevation_source("auto", model), tmp_path / "alone", now=NOW, grid=GRID)
     assert digests(Path(folders.pop())) == digests(alone)
     assert len(list(cache.iterdir())) == 1
 
 
 def test_a_killed_writer_leaves_nothing_visible_and_the_next_takes_over(model: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with started(model, cache, 2400) as child:
+    with started(model, cache, "halts") as child:
         go(child)
-        ends = time.monotonic() + 60
-        while not list(cache.glob(".*.part-*/*.DBL.DIR/*ALT_R1.TIF")):
-            assert child.poll() is None
-            assert time.monotonic() < ends
-            time.sleep(0.002)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "half\n"
+        assert list(cache.glob(".*.part-*/*.DBL.DIR/*ALT_R1.TIF"))
         child.send_signal(signal.SIGKILL)
         child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL
@@ -109,8 +120,7 @@ def test_a_killed_writer_leaves_nothing_visible_and_the_next_takes_over(model: P
     assert left
     assert all(entry.name.startswith(".") for entry in left)
     assert json.loads(next(cache.glob(".*.lock")).read_text())["pid"] == child.pid
-    grid = window_of(TILE, 2400)
-    made = maja_elevation(TILE, elevation_source("auto", model), cache, now=NOW, grid=grid)
+    made = maja_elevation(TILE, elevation_source("auto", model), cache, now=NOW, grid=GRID)
     assert list(cache.iterdir()) == [made]
     assert len(digests(made)) == 11
 

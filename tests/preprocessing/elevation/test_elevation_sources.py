@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from elevation_cases import copernicus_cell, grid_at, hgt_cell, hills, positions, write_raster
 
-from s4c_lib.errors import InputError, ProductCorruptError
+from s4c_lib.errors import ElevationMissingError, InputError, ProductCorruptError
 from s4c_lib.preprocessing.elevation.resampling import elevation_on
-from s4c_lib.preprocessing.elevation.sources import ElevationMissingError, SourceKind, elevation_source
+from s4c_lib.preprocessing.elevation.sources import SourceKind, elevation_source
 
 GRID = grid_at(6.4, 50.6)
 

@@ -10,9 +10,9 @@ import pytest
 import shapely
 from elevation_cases import copernicus_cell, grid_at, hgt_cell, positions
 
-from s4c_lib.errors import ProductCorruptError
+from s4c_lib.errors import ElevationMissingError, ProductCorruptError
 from s4c_lib.preprocessing.elevation.resampling import ground_of
-from s4c_lib.preprocessing.elevation.sources import ElevationMissingError, ElevationSource, elevation_source
+from s4c_lib.preprocessing.elevation.sources import ElevationSource, elevation_source
 from s4c_lib.preprocessing.elevation.water_mask import water_bodies, water_mask
 
 GRID = grid_at(6.4, 50.6, 20, 30, pixel=240)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
-import subprocess
-import sys
+import shutil
 import xml.etree.ElementTree as Xml
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +18,13 @@ from elevation_cases import copernicus_cell, grid_at, hgt_cell, hills, positions
 from rasterio import Affine
 from structlog.testing import capture_logs
 
-from s4c_lib.errors import ProductCorruptError, StorageError
+from s4c_lib.errors import ElevationMissingError, ProductCorruptError, StorageError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.geography.sentinel2_tiles import Sentinel2Tile, tile
+from s4c_lib.preprocessing.elevation import resampling_kernels, terrain
 from s4c_lib.preprocessing.elevation.header import read_statistics
 from s4c_lib.preprocessing.elevation.maja_folder import landsat_elevation, maja_elevation
-from s4c_lib.preprocessing.elevation.sources import ElevationMissingError, elevation_source
+from s4c_lib.preprocessing.elevation.sources import elevation_source
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 LATER = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -51,13 +51,17 @@ def layers(folder: Path) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "dem"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def two_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dem")
     for longitude in (6, 7):
         copernicus_cell(folder, 50, longitude)
     return folder
+
+
+@pytest.fixture
+def model(two_cells: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(two_cells, tmp_path / "dem"))
 
 
 def test_the_folder_is_named_and_filled_as_maja_wants_it(model: Path, tmp_path: Path) -> None:
@@ -232,26 +236,16 @@ def test_a_cache_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [20_000, 72_000])  # in the middle of a raster; in the last blocks of the largest
 def test_a_file_that_stops_growing_is_an_error_and_leaves_nothing(model: Path, tmp_path: Path, limit: int) -> None:
-    script = (
-        "import signal, resource, sys; sys.path[:0] = sys.argv[4:]\n"
-        "from pathlib import Path\n"
-        "from s4c_lib.errors import StorageError\n"
-        "from s4c_lib.preprocessing.elevation.maja_folder import maja_elevation\n"
-        "from s4c_lib.preprocessing.elevation.sources import elevation_source\n"
-        "import test_maja_elevation as cases\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))\n"
-        "try:\n"
-        "    maja_elevation(cases.TILE, elevation_source('auto', Path(sys.argv[1])), Path(sys.argv[2]),"
-        " now=cases.NOW, grid=cases.GRID)\n"
-        "except StorageError as error:\n"
-        "    sys.exit(42)\n"
-    )
-    command = [sys.executable, "-c", script, str(model), str(tmp_path / "c"), str(limit), *sys.path]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    assert ended.returncode == 42, ended.stderr
+    resampling_kernels.warm_up()  # what is compiled is written to a file, which is larger
+    terrain.warm_up()
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, was[1]))
+    try:
+        with pytest.raises(StorageError):
+            maja_elevation(TILE, elevation_source("auto", model), tmp_path / "c", now=NOW, grid=GRID)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, was)
     assert not list((tmp_path / "c").iterdir())
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
 def test_a_model_that_lies_off_the_reference_is_used_with_a_warning_and_a_note(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Files that are ours to remove: those below the storage folders, never through a link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from s4c_lib.errors import StorageError
+from s4c_lib.preprocessing.work_folder import remove_tree
+
+
+def is_inside(path: Path, roots: Sequence[Path]) -> bool:
+    """Tell whether a path lies below a root; links on the way count as where they lead, the last one as itself."""
+    if not path.is_absolute() or path.name in {"", ".."}:
+        return False
+    real = path.parent.resolve() / path.name
+    return any(real != root.resolve() and real.is_relative_to(root.resolve()) for root in roots)
+
+
+def remove_stored(path: Path) -> bool:
+    """Remove a file, folder or link; whether there was one.
+
+    Raises
+    ------
+    StorageError : it cannot be removed.
+    """
+    if not os.path.lexists(path):
+        return False
+    try:
+        remove_tree(path)
+    except FileNotFoundError:  # someone else removed it meanwhile
+        return False
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or path} cannot be removed: {error.strerror or error}", hint="repair the folder"
+        ) from error
+    return True
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name; nothing where there is none."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Every file below a folder, by name; links count as files, and hidden folders are listed, not entered."""
+    for entry in entries(folder):
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield from files_below(Path(entry.path))
+        else:
+            yield entry

@@ -1,0 +1,338 @@
+"""Products with faults, and a disk that is full: a reason on what is bad, and everything else goes on."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from derived_season import CLEAR_DAYS, NOW, Derived, NewDerived, new_derived, part_of, products_in, season_files
+
+from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError, Sen4capError, StorageError
+from s4c_lib.geography.pixel_grid import PixelGrid
+from s4c_lib.ingest import preprocess, vegetation
+from s4c_lib.ingest.derive import Made, work_off
+from s4c_lib.reasons import Reason
+from s4c_lib.synthetic.products.raster_files import jpeg2000
+
+__all__ = ["new_derived", "season_files"]
+
+BAD, GOOD = CLEAR_DAYS
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def clear(season_files: Path, tmp_path: Path) -> Path:
+    """An archive of the two clearest dates, which a test may damage."""
+    return part_of(season_files / "archive", tmp_path / "archive", ["_MSIL2A_"], CLEAR_DAYS)
+
+
+def raster(file: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Replace the pixels of a JP2."""
+    with rasterio.open(file) as source:
+        values, pixel = source.read(1), int(source.transform.a)
+        west, north = int(source.transform.c), int(source.transform.f)
+    changed = change(values)
+    file.write_bytes(jpeg2000(changed, PixelGrid(32631, west, north, pixel, *changed.shape)))
+
+
+def truncated(safe: Path) -> None:
+    (file,) = safe.rglob("*_B04_10m.jp2")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def without_band(safe: Path) -> None:
+    (file,) = safe.rglob("*_B08_10m.jp2")
+    file.unlink()
+
+
+def wrong_size(safe: Path) -> None:
+    (file,) = safe.rglob("*_B03_10m.jp2")
+    raster(file, lambda values: values[:100])
+
+
+def black(safe: Path) -> None:
+    for file in safe.rglob("IMG_DATA/*/*_B*_*.jp2"):
+        raster(file, np.zeros_like)
+    for file in safe.rglob("*_SCL_20m.jp2"):
+        raster(file, np.zeros_like)
+
+
+def constant_band(safe: Path) -> None:
+    (file,) = safe.rglob("*_B05_20m.jp2")
+    raster(file, lambda values: np.full_like(values, 1500))
+
+
+def of_another_tile(safe: Path) -> None:
+    (file,) = safe.rglob("MTD_TL.xml")
+    file.write_text(file.read_text().replace("T31UFS", "T31UGT"))
+
+
+FAULTS = {
+    truncated: ("input_corrupt", True),
+    without_band: ("input_corrupt", True),
+    wrong_size: ("input_corrupt", True),
+    of_another_tile: ("input_corrupt", True),
+    black: ("no_valid_pixel", False),
+    constant_band: ("notv", False),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_bad_product_has_its_reason_and_the_others_are_made(
+    clear: Path, new_derived: NewDerived, fault: Callable[[Path], None]
+) -> None:
+    reason, again = FAULTS[fault]
+    season = new_derived(clear, declared=False)
+    season.set("processor.l2a.optical.max-retries", 1)
+    context = season.context()
+    season.run()
+    # the delivered files changed after they were fetched: the preprocess step meets them, not the transfer
+    (bad,) = products_in(clear, "_MSIL2A_", [BAD])
+    season.rows_changed("DELETE FROM s4c.product")
+    season.rows_changed(
+        "UPDATE s4c.acquisition_unit SET state = 'pending', attempts = 0, product_id = NULL, max_attempts = 2"
+    )
+    season.rows_changed("UPDATE s4c.acquisition SET state = 'downloaded'")
+    shutil.rmtree(season.root / "products")
+    fault(bad)
+
+    def run(now: object) -> None:
+        preprocess.run_preprocess(season.database, context, owner="w", job_id=None, clock=lambda: now)  # type: ignore[arg-type,return-value]
+
+    run(NOW)
+    units = {name: unit for name, unit in season.units().items()}
+    (good,) = [name for name in units if f"202106{GOOD:02d}T" in name]
+    assert units[good] == ("done", None, 1)
+    assert units[bad.stem] == ("failed", reason, 1)
+    states = season.acquisitions()
+    assert states[good] == "processed"
+    assert states[bad.stem] == ("processing" if again else "processing_failed")
+    (row,) = season.rows("SELECT failed_reason FROM s4c.acquisition_unit WHERE reason_code IS NOT NULL")
+    assert bad.stem in row["failed_reason"] or "B0" in row["failed_reason"]
+    assert [one.name for one in season.products("l2a")] == [good]
+    assert list((season.root / "products").rglob(f"*{bad.stem}*")) == []
+
+    run(NOW + timedelta(hours=1))
+    assert season.units()[bad.stem][2] == 1, "not before its pause is over"
+    run(NOW + DAY)
+    assert season.units()[bad.stem] == ("failed", reason, 2 if again else 1)
+    assert season.acquisitions()[bad.stem] == "processing_failed"
+    run(NOW + 10 * DAY)
+    assert season.units()[bad.stem][2] == (2 if again else 1)
+
+
+def test_a_corrupt_product_made_whole_is_taken_the_next_time(clear: Path, new_derived: NewDerived) -> None:
+    season = new_derived(clear, declared=False)
+    (bad,) = products_in(clear, "_MSIL2A_", [BAD])
+    (file,) = bad.rglob("*_B04_10m.jp2")
+    content = file.read_bytes()
+    # cut where only reading to the end notices
+    file.write_bytes(content[: len(content) * 2 // 3])
+    first = season.run()
+    assert first["l2a"] == 1
+    file.write_bytes(content)
+    second = season.run(NOW + DAY)
+    assert first["l2a"] + second["l2a"] == 2
+    assert len(season.products("l3b")) == 2
+    assert not season.has_work(NOW + DAY)
+
+
+def test_l2a_already_there_from_another_configuration_is_replaced(clear: Path, new_derived: NewDerived) -> None:
+    season = new_derived(clear, declared=False)
+    season.run()
+    (first, _) = season.products("l2a")
+    before = {path.name for path in Path(first.full_path).iterdir()}
+    season.rows_changed("UPDATE s4c.acquisition_unit SET state = 'failed', retryable = true, product_id = NULL")
+    season.rows_changed("UPDATE s4c.acquisition_unit SET config_hash = 'other', attempts = 0")
+    counts = season.run()
+    assert (counts["l2a"], counts["l3b"]) == (2, 2)
+    (again, _) = season.products("l2a")
+    assert (again.name, again.version, again.config_hash) == (first.name, 2, "other")
+    assert {path.name for path in Path(again.full_path).iterdir()} == before
+    assert {row["state"] for row in season.rows("SELECT state::text FROM s4c.product WHERE id = :id", id=first.id)} == {
+        "superseded"
+    }
+
+
+def test_files_that_went_are_fetched_again_even_at_the_last_try(clear: Path, new_derived: NewDerived) -> None:
+    season = new_derived(clear, declared=False)
+    season.run()
+    season.rows_changed(
+        "UPDATE s4c.acquisition_unit SET state = 'failed', retryable = true, attempts = 2, max_attempts = 3"
+    )
+    season.rows_changed("UPDATE s4c.acquisition SET state = 'processing'")
+    (gone,) = products_in(clear, "_MSIL2A_", [BAD])
+    moved = gone.rename(clear.parent / "elsewhere")
+    counts = season.run()
+    assert counts["l2a_failed_input_missing"] == 1
+    assert season.acquisitions()[gone.stem] == "queued"
+    assert season.units()[gone.stem] == ("failed", "input_missing", 2)
+    moved.rename(gone)
+    season.run()
+    assert season.acquisitions()[gone.stem] == "processed"
+
+
+# --- derived work --------------------------------------------------------------------------------------------------
+
+
+def test_a_raster_that_cannot_be_read_stops_only_its_own_statistics(clear: Path, new_derived: NewDerived) -> None:
+    season = new_derived(clear)
+    season.set("processor.s4c_mdb1.lai_enabled", False)
+    season.run()
+    (bad, good) = season.products("l3b")
+    raster_file = Path(bad.full_path) / bad.metadata["rasters"]["lai"]
+    raster_file.write_bytes(raster_file.read_bytes()[:400])
+    files = set((season.root / "products" / "markers").rglob("*.parquet"))
+    season.set("processor.s4c_mdb1.lai_enabled", True)
+    season.set("processor.s4c_mdb1.l2ab02_enabled", True)
+    counts = season.run()
+    assert (counts["statistics"], counts["statistics_failed_input_corrupt"]) == (3, 1)
+    assert [one.product_id for one in season.markers("lai")] == [good.id]
+    new = set((season.root / "products" / "markers").rglob("*.parquet")) - files
+    assert new == {Path(one.path) for one in season.markers("lai", "b02")}
+    assert not season.has_work()
+    assert season.has_work(NOW + DAY), "it may be tried again"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "again"),
+    [
+        (ProductCorruptError("x"), "input_corrupt", True),
+        (StorageError("x"), "storage", True),
+        (InputError("x"), "config", False),
+        (MemoryError("x"), "out_of_memory", True),
+        (ZeroDivisionError("x"), "internal", True),
+        *(
+            (Sen4capError("x", code=str(code)), str(code), False)
+            for code in (Reason.TILE_EMPTY, Reason.NOTV, Reason.NO_VALID_PIXEL, Reason.CONFIG, Reason.TOO_CLOUDY)
+        ),
+        (Sen4capError("x", code=str(Reason.EXEC_TIMEOUT)), "exec_timeout", True),
+    ],
+)
+def test_what_is_tried_again_and_what_never(
+    clear: Path, new_derived: NewDerived, error: Exception, reason: str, again: bool
+) -> None:
+    """The work itself is replaced: every error a step can meet, one after the other."""
+    season = new_derived(clear, declared=False)
+    _published(season)
+    context = season.context()
+    assert vegetation.plan_vegetation(season.database, context, now=NOW) == 2
+
+    def make(piece: object) -> tuple[str, Made]:
+        if not met:
+            met.append(piece)
+            raise error
+        return "product", Made()
+
+    met: list[object] = []
+    key = vegetation.work_key(context)
+    outcome = work_off(season.database, context, key, make, owner="w", clock=lambda: NOW)
+    assert (outcome.made, outcome.failed, outcome.reasons) == (1, 1, {reason: 1})
+    assert sorted(season.derivations(3)) == [("done", None, 1), ("failed", reason, 1)]
+    # pieces that are done without a product count as open again
+    due = vegetation.plan_vegetation(season.database, context, now=NOW + DAY)
+    assert due == (2 if again else 1)
+
+
+def _published(season: Derived) -> None:
+    """L2A products only."""
+    season.set("processor.l3b.lai.tiles_filter", ["01AAA"])
+    season.run()
+    season.set("processor.l3b.lai.tiles_filter", [])
+
+
+# --- a full disk ---------------------------------------------------------------------------------------------------
+
+STEP = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from s4c_lib.catalog.database import Database
+from s4c_lib.errors import DiskFullError
+from s4c_lib.ingest.context import load_context
+from s4c_lib.ingest.steps import derived_step
+now = datetime(2022, 2, 1, 8, tzinfo=UTC)
+database = Database(sys.argv[1])
+context = load_context(database, int(sys.argv[2]), today=now.date())
+step = derived_step(sys.argv[3])
+assert step.plan(database, context, now=now)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
+try:
+    step.run(database, context, owner="doomed", job_id=None, clock=lambda: now)
+except DiskFullError as error:
+    print(error.one_line)
+    sys.exit(17)
+"""
+
+
+@pytest.mark.parametrize(("step", "limit"), [("preprocess", 20_000), ("vegetation", 10_000), ("statistics", 500)])
+def test_a_full_disk_stops_a_step_gives_the_piece_back_and_leaves_nothing(
+    clear: Path, new_derived: NewDerived, step: str, limit: int
+) -> None:
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    season = new_derived(clear)
+    season.set("processor.s4c_l4a.mode", "s1-only")
+    if step == "statistics":
+        season.set("processor.s4c_mdb1.min_pixels", 1000)
+        season.run()
+        season.set("processor.s4c_mdb1.min_pixels", 1)
+    elif step == "vegetation":
+        _published(season)
+    else:
+        season.run()
+        season.rows_changed("DELETE FROM s4c.product")
+        season.rows_changed("UPDATE s4c.acquisition_unit SET state = 'pending', attempts = 0, product_id = NULL")
+        season.rows_changed("UPDATE s4c.acquisition SET state = 'downloaded'")
+        shutil.rmtree(season.root / "products")
+    before = {path for path in (season.root / "products").rglob("*") if path.is_file()}
+
+    command = [
+        sys.executable,
+        "-c",
+        textwrap.dedent(STEP),
+        season.database.url,
+        str(season.season.id),
+        step,
+        str(limit),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert done.returncode == 17, done.stderr[-2000:]
+    pieces = (
+        list(season.units().values()) if step == "preprocess" else season.derivations(3 if step == "vegetation" else 14)
+    )
+    assert {(state, attempts) for state, _, attempts in pieces} <= {("pending", 0), ("done", 1)}
+    assert ("pending", 0) in {(state, attempts) for state, _, attempts in pieces}
+    assert {path for path in (season.root / "products").rglob("*") if path.is_file()} == before
+
+    counts = season.run()
+    makes = {"preprocess": "l2a", "vegetation": "l3b", "statistics": "statistics"}[step]
+    assert counts[makes] == 2
+    assert not season.has_work()
+
+
+def test_disk_full_is_an_error_of_its_own(clear: Path, new_derived: NewDerived) -> None:
+    """In process: the first piece is given back and the second never begun."""
+    season = new_derived(clear, declared=False)
+    _published(season)
+    context = season.context()
+    vegetation.plan_vegetation(season.database, context, now=NOW)
+    begun: list[object] = []
+
+    def make(piece: object) -> tuple[str, Made]:
+        begun.append(piece)
+        raise DiskFullError("no space left")
+
+    with pytest.raises(DiskFullError):
+        work_off(season.database, context, vegetation.work_key(context), make, owner="w", clock=lambda: NOW)
+    assert len(begun) == 1
+    assert season.derivations(3) == [("pending", None, 0), ("pending", None, 0)]
