@@ -65,6 +65,31 @@ def reset_failed_units(connection: Connection, acquisition_ids: Sequence[int]) -
     return connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).rowcount
 
 
+def failed_derivations(connection: Connection, acquisition_id: int) -> int:
+    """Return how many L3B products and statistics of an acquisition could not be made."""
+    statement = text(
+        """
+        SELECT count(*) FROM s4c.derivation d JOIN s4c.product p ON p.id = d.product_id
+        WHERE p.acquisition_id = :id AND d.state = 'failed'
+        """
+    )
+    return int(connection.execute(statement, {"id": acquisition_id}).scalar_one())
+
+
+def reset_failed_derivations(connection: Connection, acquisition_ids: Sequence[int]) -> int:
+    """Give what could not be made of the products of acquisitions a fresh count of tries."""
+    statement = text(
+        """
+        UPDATE s4c.derivation d
+        SET state = 'pending', attempts = 0, retryable = true, reason_code = NULL, failed_reason = NULL,
+            next_attempt_at = NULL, updated_at = clock_timestamp()
+        FROM s4c.product p
+        WHERE p.id = d.product_id AND p.acquisition_id = ANY(:ids) AND d.state = 'failed'
+        """
+    )
+    return connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).rowcount
+
+
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
     """Versions of the database server; ``postgis`` is None where the extension is missing."""

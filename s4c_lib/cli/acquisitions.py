@@ -253,7 +253,10 @@ def retry(
     context: typer.Context,
     ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of acquisitions.")],
 ) -> None:
-    """Try failed or given-up acquisitions again, with a fresh count of tries; all of them or none."""
+    """Try failed or given-up acquisitions again, with a fresh count of tries; all of them or none.
+
+    Of one that is processed, the L3B and statistics that could not be made are tried again.
+    """
     from s4c_lib.catalog import acquisitions, overview, transfers
     from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 
@@ -265,7 +268,9 @@ def retry(
         unprocessed = [item.id for item in found if item.state is AcquisitionState.PROCESSING_FAILED]
         overview.reset_failed_units(connection, unprocessed)
         transition(connection, unprocessed, AcquisitionState.DOWNLOADED, actor=session.actor, reason="forced")
-        fetched = [item.id for item in found if item.id not in unprocessed]
+        processed = [item.id for item in found if item.state is AcquisitionState.PROCESSED]
+        overview.reset_failed_derivations(connection, processed)
+        fetched = [item.id for item in found if item.id not in (*unprocessed, *processed)]
         if fetched:
             transfers.force_retry(connection, fetched, actor=session.actor)
     say(f"{len(found)} acquisitions are tried again by the next ingest run")
@@ -278,7 +283,8 @@ def _require_retryable(connection: Connection, item: Acquisition) -> None:
     again = {AcquisitionState.FAILED, AcquisitionState.ABORTED, AcquisitionState.PROCESSING_FAILED}
     members = overview.memberships(connection, item.id)
     wanted = any(member.relevance == "selected" for member in members)
-    if item.state in again and wanted:
+    derived = item.state is AcquisitionState.PROCESSED and overview.failed_derivations(connection, item.id)
+    if (item.state in again or derived) and wanted:
         return
     if not wanted:
         reason = next((member.reason for member in members if member.reason), "not wanted")

@@ -18,6 +18,8 @@ from s4c_lib.catalog.seasons import list_seasons, season_processors
 from s4c_lib.catalog.sites import list_sites
 from s4c_lib.cli.session import Session
 from s4c_lib.errors import Sen4capError
+from s4c_lib.ingest.executors import configured
+from s4c_lib.ingest.selection import L1C_EXECUTORS
 from s4c_lib.manifest import Manifest, parse_manifest
 from s4c_lib.processors import PROCESSORS
 from s4c_lib.settings import MIGRATIONS
@@ -25,6 +27,9 @@ from s4c_lib.sources.local_archive import LocalArchive
 
 OLDEST_POSTGRESQL = 15
 OLDEST_POSTGIS = 3
+
+
+_L2A = "processor.l2a.s2.implementation"
 
 
 class Verdict(StrEnum):
@@ -222,10 +227,13 @@ def _sources(session: Session) -> Iterator[Check]:
         remedy = "" if report.ok else f"mount it, or 's4c source set {source.name} --root FOLDER'"
         yield Check(f"source {source.name}", Verdict.OK if report.ok else Verdict.BROKEN, report.text, remedy)
     for site, satellite in unserved:
+        # no run waits for Landsat
+        soft = satellite == "l8"
         yield Check(
             f"site {site}",
-            Verdict.BROKEN,
-            f"{satellite} has no data source: nothing of it is searched and its runs wait for ever",
+            Verdict.LIMITED if soft else Verdict.BROKEN,
+            f"{satellite} has no data source: nothing of it is searched"
+            + (", which no run waits for" if soft else " and its runs wait for ever"),
             f"'s4c source add', or 's4c config set {satellite}.enabled false --site {site}'",
         )
 
@@ -244,6 +252,11 @@ def _products(session: Session) -> Iterator[Check]:
             entry.processor for season in seasons for entry in season_processors(connection, season.id) if entry.enabled
         }
         snapshot = config_values.snapshot(connection, today=session.today())
+        implementations = [
+            (site.short_name, str(config_values.snapshot(connection, today=session.today(), site=site)[_L2A]))
+            for site in list_sites(connection)
+            if site.enabled
+        ]
     for name in sorted(wanted):
         if PROCESSORS[name].entry_point is None:
             yield Check(
@@ -259,11 +272,12 @@ def _products(session: Session) -> Iterator[Check]:
             "no program makes backscatter and coherence here: SLC and GRD are left out (no_executor)",
             "put ready-made level 2 into a source; this release has no such program",
         )
-    implementation = str(snapshot["processor.l2a.s2.implementation"])
-    if implementation in {"maja", "sen2cor"}:
-        yield Check(
-            "Sentinel-2",
-            Verdict.LIMITED,
-            f"{implementation} is not configured here: L1C products are left out (no_executor)",
-            "'s4c config set processor.l2a.s2.implementation esa' uses ready-made L2A",
-        )
+    for site, implementation in implementations:
+        if implementation in L1C_EXECUTORS and implementation not in configured(session.settings):
+            yield Check(
+                f"site {site}",
+                Verdict.LIMITED,
+                f"{implementation} is not configured here: L1C products are left out (no_executor)",
+                f"set S4C_{implementation.upper()}_PROGRAM, or "
+                f"'s4c config set processor.l2a.s2.implementation esa --site {site}'",
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -88,13 +88,16 @@ def read_outlines(path: Path, identifier: str) -> ParcelOutlines:
     return ParcelOutlines(numbers, shapes, CRS.from_user_input(frame.crs))
 
 
-def extract(place: Path, indexes: PixelIndexes, out: Path, parameters: Snapshot) -> Iterator[tuple[str, StoredFile]]:
+def extract(
+    place: Path, indexes: PixelIndexes, out: Path, parameters: Snapshot, *, processors: Collection[str] = ()
+) -> Iterator[tuple[str, StoredFile]]:
     """Extract the variables of one product; gives each with the file it was written to.
 
     Parameters
     ----------
     place : L3B product, L2A product, or Sentinel-1 level-2 raster.
     indexes : of the parcels; shared by the products, so that each grid is searched once.
+    processors : for which statistics are made; ``s4c_l4a`` asks for bands and for what it makes of them (B14).
 
     Raises
     ------
@@ -105,9 +108,9 @@ def extract(place: Path, indexes: PixelIndexes, out: Path, parameters: Snapshot)
     if name is not None and name.kind in _RADAR:
         found = _radar(place, _RADAR[name.kind], indexes, options, parameters)
     elif (place / f"{place.name}.json").is_file() and place.name.startswith("S4C_L3B_"):
-        found = _l3b(place, indexes, options, parameters)
+        found = _l3b(place, indexes, options, parameters, processors)
     else:
-        found = _bands(place, indexes, options, parameters)
+        found = _bands(place, indexes, options, parameters, processors)
     for source, one in found:
         stored = write_statistics(out, SITE, str(source.time.year), source, one.statistics)
         yield source.variable, stored
@@ -156,7 +159,7 @@ def _radar(
 
 
 def _l3b(
-    place: Path, indexes: PixelIndexes, options: StatisticsOptions, parameters: Snapshot
+    place: Path, indexes: PixelIndexes, options: StatisticsOptions, parameters: Snapshot, processors: Collection[str]
 ) -> Iterator[tuple[Source, VariableStatistics]]:
     try:
         item = json.loads((place / f"{place.name}.json").read_bytes())
@@ -167,7 +170,7 @@ def _l3b(
     except (ValueError, KeyError) as error:
         raise ProductCorruptError(f"the item of {place} cannot be read: {error}", hint="make L3B again") from error
     rasters = {name: place / asset["href"] for name, asset in assets.items()}
-    wanted = [one for one in wanted_variables(parameters.values, (), L3B, platform) if one.variable in rasters]
+    wanted = [one for one in wanted_variables(parameters.values, processors, L3B, platform) if one.variable in rasters]
     if not wanted:
         raise InputError(f"{place.name} has no raster to extract.", hint="an empty product has none")
     for found in l3b_statistics(rasters, rasters["flags"], tile, wanted, indexes, options):
@@ -186,10 +189,10 @@ def _l3b(
 
 
 def _bands(
-    place: Path, indexes: PixelIndexes, options: StatisticsOptions, parameters: Snapshot
+    place: Path, indexes: PixelIndexes, options: StatisticsOptions, parameters: Snapshot, processors: Collection[str]
 ) -> Iterator[tuple[Source, VariableStatistics]]:
     scene = read_scene(place)
-    wanted = wanted_variables(parameters.values, (), L2A, scene.platform)
+    wanted = wanted_variables(parameters.values, processors, L2A, scene.platform)
     if not wanted:
         raise InputError(
             f"No band of {place.name} is wanted.", hint="add --set processor.s4c_mdb1.l2ab08_enabled=true, for example"

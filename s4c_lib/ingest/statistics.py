@@ -39,7 +39,7 @@ from s4c_lib.parcels.pixel_index import PixelIndex
 from s4c_lib.readers.flags import MaskRules
 from s4c_lib.readers.radar_raster import RadarRaster, read_radar_raster
 from s4c_lib.readers.recognise import read_scene
-from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA
+from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA, unit_of
 from s4c_lib.statistics.observations import read_observations
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics, merged
 from s4c_lib.statistics.store import Source, StoredFile, statistics_in, write_statistics
@@ -235,7 +235,7 @@ class _Extraction:
         return Source(
             variable=found.wanted.variable,
             family=found.wanted.family,
-            unit=_unit(found.wanted.variable),
+            unit=unit_of(found.wanted.variable),
             time=product.acquired_at,
             previous_time=None,
             platform=platform,
@@ -251,7 +251,7 @@ class _Extraction:
         return Source(
             variable=raster.variable,
             family=FAMILIES[product.product_type],
-            unit="1" if coherence else "dB",
+            unit=unit_of(raster.variable),
             time=raster.time,
             # of backscatter it has no meaning, although Sen4CAP's names have two dates
             previous_time=raster.previous_time if coherence else None,
@@ -302,10 +302,6 @@ class _Extraction:
 
 def _everything(index: PixelIndex) -> PixelIndex:
     return index
-
-
-def _unit(variable: str) -> str:
-    return "m2/m2" if variable == "lai" else "1"
 
 
 def _new_file(site_id: int, source: Source, stored: StoredFile) -> NewMarkerFile:

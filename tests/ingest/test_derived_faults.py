@@ -110,13 +110,15 @@ def test_a_bad_product_has_its_reason_and_the_others_are_made(
         preprocess.run_preprocess(season.database, context, owner="w", job_id=None, clock=lambda: now)  # type: ignore[arg-type,return-value]
 
     run(NOW)
-    units = {name: unit for name, unit in season.units().items()}
+    units = season.units()
     (good,) = [name for name in units if f"202106{GOOD:02d}T" in name]
     assert units[good] == ("done", None, 1)
+    print("WHY", season.rows("SELECT failed_reason FROM s4c.acquisition_unit"))
     assert units[bad.stem] == ("failed", reason, 1)
     states = season.acquisitions()
     assert states[good] == "processed"
     assert states[bad.stem] == ("processing" if again else "processing_failed")
+    print(season.rows("SELECT failed_reason FROM s4c.acquisition_unit"))
     (row,) = season.rows("SELECT failed_reason FROM s4c.acquisition_unit WHERE reason_code IS NOT NULL")
     assert bad.stem in row["failed_reason"] or "B0" in row["failed_reason"]
     assert [one.name for one in season.products("l2a")] == [good]
