@@ -146,12 +146,12 @@ def _band(pixels: ScenePixels, variable: str) -> tuple[npt.NDArray[Any], dict[st
         "brightness_l4a": (("b03", "b04", "b08", "b11"), brightness_l4a),
     }
     if variable not in formulas:
-        return pixels.rows([variable], 0, pixels.grid.rows)[0], {"scale": 1 / SCALE, "no_data": NO_DATA}
+        return pixels.rows([variable], 0, pixels.grid.rows, smooth=True)[0], {"scale": 1 / SCALE, "no_data": NO_DATA}
     names, formula = formulas[variable]
     values = np.empty(pixels.grid.shape, np.float32)
     for first in range(0, pixels.grid.rows, _BLOCK):
         stop = min(first + _BLOCK, pixels.grid.rows)
-        values[first:stop] = formula(*pixels.rows(names, first, stop))
+        values[first:stop] = formula(*pixels.rows(names, first, stop, smooth=True))
     return values, {"no_data": None}
 
 

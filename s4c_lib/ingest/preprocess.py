@@ -352,7 +352,10 @@ def _record(
         outcome.reasons[str(reason)] = outcome.reasons.get(str(reason), 0) + 1
         log.warning("no L2A", product=acquisition.source_product_name, reason=str(reason), error=verdict.text)
         return
+    lease = timedelta(seconds=float(context.parameters["lease.seconds"]))
     with database.begin() as connection:
+        # nothing is registered of a tile that is no longer this worker's
+        units.heartbeat(connection, unit.id, owner=owner, until=now + lease)
         site_ids = products.sites_using(connection, acquisition.id)
         product_id = products.register(
             connection, _new_product(acquisition, unit, verdict, verdict.product, job_id), site_ids

@@ -53,7 +53,7 @@ def work_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None:  # one of ours
             raise
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFullError(f"The disk of {target} is full; nothing was kept.", hint="free space") from error
         raise StorageError(f"{target.name} was not made: {error}; nothing was kept.") from error
     finally:

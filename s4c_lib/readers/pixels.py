@@ -24,13 +24,14 @@ from s4c_lib.readers.flags import (
     flags_from_muscate,
     flags_from_scl,
 )
-from s4c_lib.readers.pixel_kernels import average, replicate, scale, shift
+from s4c_lib.readers.pixel_kernels import average, cubic, replicate, scale, shift
 from s4c_lib.readers.raster_opening import make_room, open_layer, shown, single_thread, unreadable
 from s4c_lib.readers.scene import NO_DATA, SCALE, Band, Int16, Layer, MaskKind, OpticalScene
 
 Array = npt.NDArray[Any]
 _BLOCK: Final = 512  # rows of a mask read at a time
 _EXACT: Final = 1e-6
+_REACH: Final = 2  # pixels to each side that cubic convolution reads
 
 
 def open_pixels(scene: OpticalScene, pixel: float | None = None, rules: MaskRules | None = None) -> ScenePixels:
@@ -46,6 +47,16 @@ def open_pixels(scene: OpticalScene, pixel: float | None = None, rules: MaskRule
     InputError : the scene's side is no whole number of these pixels.
     """
     return ScenePixels(scene, scene.grid.resized(scene.grid.pixel if pixel is None else pixel), rules or MaskRules())
+
+
+def cubic_weights(factor: int) -> npt.NDArray[np.float64]:
+    """Weights of cubic convolution (Keys 1981, a = -1/2) by phase of the finer pixel: (factor, 4)."""
+    at = (np.arange(factor) + 0.5) / factor - 0.5  # from the centre of the coarse pixel, in coarse pixels
+    left = np.where(at < 0, -2, -1)  # the first of four neighbours
+    distance = np.abs(left[:, None] + np.arange(4) - at[:, None])
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
 
 
 class ScenePixels:
@@ -76,12 +87,13 @@ class ScenePixels:
         if stack is not None:
             stack.close()
 
-    def rows(self, names: Sequence[str], first: int, stop: int) -> Int16:
+    def rows(self, names: Sequence[str], first: int, stop: int, *, smooth: bool = False) -> Int16:
         """Reflectance x 10000 of rows ``first`` to ``stop`` (not included) of the grid.
 
         Parameters
         ----------
         names : of bands, ``b02`` ... ``b12``. A coarser band is replicated, of a finer one valid pixels are averaged.
+        smooth : coarser bands by cubic convolution instead, as the features of L4A want them (spec/README.md B11).
 
         Returns
         -------
@@ -103,7 +115,7 @@ class ScenePixels:
                 raise InputError(
                     f"{self.scene.name} has no band {name}", hint=f"it has {', '.join(sorted(self.scene.bands))}"
                 )
-            self._band(band, first, stop, out[number])
+            self._band(band, first, stop, out[number], smooth)
         return out
 
     def flags(self) -> Flags:
@@ -124,16 +136,20 @@ class ScenePixels:
             self._flag_rows(first, stop, flags[first:stop])
         return dilated(flags, self._rules.dilate_px) if self._rules.dilate_px else flags
 
-    def _band(self, band: Band, first: int, stop: int, out: Int16) -> None:
+    def _band(self, band: Band, first: int, stop: int, out: Int16, smooth: bool) -> None:
         factor, finer = self._factor(band.layer)
         if factor == 1:
             self._reflectance(band, first, stop, out)
             return
         start, end = (first * factor, stop * factor) if finer else (first // factor, -(-stop // factor))
+        if smooth and not finer:
+            start, end = max(start - _REACH, 0), min(end + _REACH, band.layer.grid.rows)
         values = np.empty((end - start, band.layer.grid.columns), dtype=np.int16)
         self._reflectance(band, start, end, values)
         if finer:
             compiled(average)(values, factor, NO_DATA, out)
+        elif smooth:
+            compiled(cubic)(values, factor, first - start * factor, cubic_weights(factor), NO_DATA, out)
         else:
             compiled(replicate)(values, factor, first - start * factor, out)
 

@@ -26,6 +26,7 @@ from s4c_lib.parameters.layers import Layers, resolve
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
 from s4c_lib.readers.angles import constant_angle_grid
 from s4c_lib.readers.flags import MaskRules
+from s4c_lib.readers.pixels import open_pixels
 from s4c_lib.readers.scene import Band, Layer, Mask, MaskKind, MeanGeometry, OpticalScene
 from s4c_lib.sources.product_kinds import ProductKind
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics
@@ -144,7 +145,11 @@ def test_bands_are_reflectance_of_land_and_formulas_are_per_pixel(tmp_path: Path
     land = np.isin(classes, [4, 5])
     fine_land = land.repeat(2, axis=0).repeat(2, axis=1)
     near, swir = numbers["b08"], numbers["b11"].repeat(2, axis=0).repeat(2, axis=1)
-    infrared, short = near / 1e4 - 0.1, swir / 1e4 - 0.1
+    # on the finer grid by cubic convolution (tests/readers/test_cubic_bands.py), not replicated
+    with open_pixels(scene, 10) as pixels:
+        smooth = pixels.rows(["b11"], 0, FINE.rows, smooth=True)[0]
+    infrared, short = near / 1e4 - 0.1, smooth / 1e4
+    assert np.abs(short - (swir / 1e4 - 0.1))[swir > 0].max() > 0.01
     assert_same(found["b08"], by_numpy(infrared, fine_land & (near > 0), FINE, 5))
     assert_same(found["b11"], by_numpy(short, fine_land & (swir > 0), FINE, 5))
     assert_same(found["b05"], by_numpy(numbers["b05"] / 1e4 - 0.1, land & (numbers["b05"] > 0), coarse, 10))

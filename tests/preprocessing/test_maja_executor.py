@@ -140,6 +140,11 @@ def test_clouds_of_version_3_2_come_from_the_report(place: Path, l1c: Path) -> N
     assert (stopped.reason, stopped.cloud_pct) == (Reason.TOO_CLOUDY, 97)
 
 
+def test_ninety_per_cent_of_clouds_are_not_too_many(place: Path, l1c: Path) -> None:
+    result = maja(place, "clouds=90").run(maja_request(place, l1c))
+    assert (result.status, result.cloud_pct) == (ExecutorStatus.DONE, 90)
+
+
 def test_a_warning_about_one_image_does_not_lose_a_good_product(place: Path, l1c: Path) -> None:
     result = maja(place, "warns").run(maja_request(place, l1c))
     assert result.status is ExecutorStatus.DONE

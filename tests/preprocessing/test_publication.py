@@ -64,6 +64,23 @@ def test_every_pixel_is_the_sources(source: Path, published: PublishedL2A) -> No
         np.testing.assert_array_equal(overview.read(1), whole[::2, ::2])  # classes are never averaged
 
 
+def test_overviews_of_masks_hold_no_class_between_two(source: Path, tmp_path: Path) -> None:
+    product = tmp_path / "in" / source.name
+    shutil.copytree(source, product)
+    file = read_scene(product).mask.layers["scl"].path
+    with rasterio.open(file) as raster:
+        profile, classes = raster.profile, raster.read(1)
+    classes[::2, 1::2], classes[1::2, ::2] = 8, 8  # the upper left of each four keeps its class
+    profile |= {"QUALITY": "100", "REVERSIBLE": "YES"}
+    Path(file).unlink()
+    with rasterio.open(file, "w", **profile) as raster:
+        raster.write(classes, 1)
+    scene = read_scene(product)
+    made = publish_l2a(scene, tmp_path / scene.name, dataclasses.replace(OPTIONS, keep_bands=("b04",)))
+    with rasterio.open(made.folder / f"{scene.name}_SCL.tif", overview_level=0) as overview:
+        np.testing.assert_array_equal(overview.read(1), classes[::2, ::2])
+
+
 def test_it_reads_back_as_the_source_does(source: Path, published: PublishedL2A) -> None:
     before, after = read_scene(source), read_scene(published.folder)
     for field in ("name", "kind", "platform", "tile", "sensing_time", "relative_orbit", "baseline", "grid", "quality"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import time
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ from s4c_lib.preprocessing.executor import ExecutorStatus
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a, compute_tiles, exit_code
 from s4c_lib.preprocessing.sen2cor_output import faults_of, resolutions_present, resolutions_to_run
 from s4c_lib.preprocessing.sen2cor_previews import add_previews
-from s4c_lib.preprocessing.sen2cor_settings import Sen2CorOptions
+from s4c_lib.preprocessing.sen2cor_settings import Sen2CorOptions, esa_cci_maps
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.reasons import Reason
 
@@ -245,8 +246,10 @@ def test_a_damaged_preview_is_a_corrupt_product(finished: Path, tmp_path: Path) 
 
 
 def test_time_up(place: Path, l1c: Path) -> None:
-    options = Sen2CorOptions(timeout_hours=0.5 / 3600, grace_seconds=0.1)
+    options = Sen2CorOptions(timeout_hours=0.6 / 3600, grace_seconds=0.1)
+    began = time.monotonic()
     result = sen2cor(place, "hang").run(sen2cor_request(place, l1c, options=options))
+    assert time.monotonic() - began >= 0.6
     assert (result.reason, result.retryable) == (Reason.EXEC_TIMEOUT, True)
 
 
@@ -255,6 +258,12 @@ def test_clear_enough_is_accepted_and_the_shares_are_told(place: Path, l1c: Path
     result = sen2cor(place, "shares=40,30,0,2,8,0").run(sen2cor_request(place, l1c, options=TWENTY))
     assert result.status is ExecutorStatus.DONE
     assert (result.valid_pct, result.cloud_pct, result.nodata_pct) == (36.0, 30, 40)
+
+
+def test_the_limits_themselves_are_accepted(place: Path, l1c: Path) -> None:
+    """Rejected are more than 90 % clouds and fewer than 10 % clear pixels."""
+    result = sen2cor(place, "shares=0,90,0,0,0,0").run(sen2cor_request(place, l1c, options=TWENTY))
+    assert (result.status, result.cloud_pct, result.valid_pct) == (ExecutorStatus.DONE, 90, 10)
 
 
 def test_a_product_without_preview_is_accepted_with_a_warning(place: Path, l1c: Path) -> None:
@@ -288,6 +297,11 @@ def test_missing_auxiliary_data_are_named(place: Path, l1c: Path, version: str, 
     assert missing in result.text
 
 
+@pytest.mark.parametrize(("version", "monthly"), [((2, 9, 2), False), ((2, 10), True), ((2, 10, 1), True)])
+def test_snow_conditions_are_monthly_from_2_10_on(place: Path, version: tuple[int, ...], monthly: bool) -> None:
+    assert ("MONTHLY" in esa_cci_maps(place / "gipp", version)[2].name) is monthly
+
+
 def test_an_empty_folder_of_elevation_is_an_error_none_is_not(place: Path, l1c: Path) -> None:
     empty = place / "empty"
     empty.mkdir()
@@ -302,7 +316,11 @@ def test_settings_keep_all_but_what_the_run_needs(place: Path, l1c: Path) -> Non
     shutil.rmtree(place / "gipp" / "ESACCI-LC-L4-Snow-Cond-500m-P13Y7D-2000-2012-v2.0")  # of other versions
     before = contents(place / "gipp")
     sen2cor(place, "none").run(asked)
-    adapted = (asked.work_dir / "sen2cor" / "settings" / "L2A_GIPP.xml").read_text()
+    settings = asked.work_dir / "sen2cor" / "settings" / "L2A_GIPP.xml"
+    called = (place / "bin" / "calls.txt").read_text()
+    assert f"--GIP_L2A {settings}" in called
+    assert f"--GIP_L2A_SC {place / 'gipp' / 'L2A_CAL_SC_GIPP.xml'}" in called
+    adapted = settings.read_text()
     assert "<!-- kept -->" in adapted
     assert ElementTree.fromstring(adapted).findtext(".//DEM_Directory") == str(place / "dem")
     assert contents(place / "gipp") == before
