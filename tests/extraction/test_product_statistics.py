@@ -153,7 +153,8 @@ def test_bands_are_reflectance_of_land_and_formulas_are_per_pixel(tmp_path: Path
     assert_same(found["b08"], by_numpy(infrared, fine_land & (near > 0), FINE, 5))
     assert_same(found["b11"], by_numpy(short, fine_land & (swir > 0), FINE, 5))
     assert_same(found["b05"], by_numpy(numbers["b05"] / 1e4 - 0.1, land & (numbers["b05"] > 0), coarse, 10))
-    ratio = (infrared - short) / (infrared + short)
+    # noise this wild overshoots below zero here and there
+    ratio = np.clip((infrared - short) / (infrared + short), -1, 1)
     assert_same(found["ndwi"], by_numpy(ratio, fine_land & (near > 0) & (swir > 0), FINE, 5))
 
 

@@ -14,11 +14,11 @@ from s4c_lib.ingest import executors
 from s4c_lib.ingest.steps import l2a_programs
 from tests.preprocessing.executor_cases import (
     TILE,
+    maja,
     make_elevation,
     make_l1c,
     make_maja_folders,
     make_sen2cor_folders,
-    maja,
     sen2cor,
 )
 
