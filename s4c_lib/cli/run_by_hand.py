@@ -42,7 +42,7 @@ def parameters(profile: str, settings: Sequence[str] | None) -> Snapshot:
     ParameterError : an unknown key or a value out of bounds.
     """
     from s4c_lib.parameters import REGISTRY, Layers, Scope, resolve
-    from s4c_lib.parameters.layers import NARROW_TO_WIDE
+    from s4c_lib.parameters.model import NARROW_TO_WIDE
 
     given: dict[str, Any] = {"profile": profile}
     for text in settings or []:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from s4c_lib.catalog import l2a_chains
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.errors import ProcessorUnavailableError
 from s4c_lib.geography.sentinel2_tiles import tile as sentinel2_tile
@@ -63,12 +64,13 @@ class Chain:
 
     Parameters
     ----------
-    previous : its predecessor in MAJA's own format.
+    previous : its predecessor in MAJA's own format. previous_id : number of that product.
     following : later L1C, for backward mode at the start of a chain.
     waits : more dates are to be on disk before the chain starts.
     """
 
     previous: PreviousChoice = field(default_factory=lambda: PreviousChoice(None))
+    previous_id: int | None = None
     following: tuple[Path, ...] = ()
     waits: bool = False
 
@@ -79,13 +81,16 @@ def chain_of(
     """Look up the chain of a tile."""
     if executor != "maja":
         return Chain()
-    previous = choose_previous(_candidates(connection, context, acquisition, tile), acquisition.sensing_start)
+    earlier = l2a_chains.earlier_l2a(connection, context.site.id, acquisition, tile)
+    candidates = [PreviousL2a(one.native, one.acquired_at, one.native.is_dir()) for one in earlier]
+    previous = choose_previous(candidates, acquisition.sensing_start)
+    product_id = next((one.product_id for one in earlier if one.native == previous.path), None)
     wanted = int(context.parameters["processor.l2a.maja.backward_products"])
     if previous.path is not None or not wanted:
-        return Chain(previous)
-    later = tuple(_later(connection, context, acquisition, tile, wanted))
+        return Chain(previous, product_id)
+    later = tuple(l2a_chains.later_l1c(connection, context.site.id, acquisition, tile, limit=max(wanted - 1, 0)))
     start = start_of_chain(wanted, 1 + len(later), context.season.dates.start, today)
-    return Chain(previous, later if start is ChainStart.BACKWARD else (), start is ChainStart.WAIT)
+    return Chain(previous, None, later if start is ChainStart.BACKWARD else (), start is ChainStart.WAIT)
 
 
 def request_of(
@@ -136,50 +141,3 @@ def request_of(
         now=now,
         heartbeat=heartbeat,
     )
-
-
-def _candidates(
-    connection: Connection, context: IngestContext, acquisition: Acquisition, tile: str
-) -> list[PreviousL2a]:
-    """Earlier L2A of the same lane that MAJA made, with the place of its own product."""
-    statement = text(
-        """
-        SELECT p.metadata ->> 'native' AS native, p.acquired_at
-        FROM s4c.product p JOIN s4c.product_site x ON x.product_id = p.id AND x.site_id = :site_id
-        WHERE p.product_type_id = 1 AND p.state = 'active' AND p.satellite_id = 1 AND :tile = ANY(p.tiles)
-          AND p.relative_orbit IS NOT DISTINCT FROM :orbit AND p.acquired_at < :moment
-          AND p.metadata ->> 'executor' = 'maja'
-        ORDER BY p.acquired_at
-        """
-    )
-    values = {
-        "site_id": context.site.id,
-        "tile": tile,
-        "orbit": acquisition.relative_orbit,
-        "moment": acquisition.sensing_start,
-    }
-    rows = connection.execute(statement, values).all()
-    return [PreviousL2a(Path(row.native), row.acquired_at, Path(row.native).is_dir()) for row in rows]
-
-
-def _later(
-    connection: Connection, context: IngestContext, acquisition: Acquisition, tile: str, wanted: int
-) -> list[Path]:
-    """Later L1C of the lane that are on disk, oldest first: what MAJA learns from backwards."""
-    statement = text(
-        """
-        SELECT a.full_path FROM s4c.acquisition a
-        JOIN s4c.site_acquisition m ON m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected'
-        WHERE a.kind = 's2_l1c' AND :tile = ANY(a.tiles) AND a.relative_orbit IS NOT DISTINCT FROM :orbit
-          AND a.sensing_start > :moment AND a.full_path IS NOT NULL
-        ORDER BY a.sensing_start, a.id LIMIT :limit
-        """
-    )
-    values = {
-        "site_id": context.site.id,
-        "tile": tile,
-        "orbit": acquisition.relative_orbit,
-        "moment": acquisition.sensing_start,
-        "limit": max(wanted - 1, 0),
-    }
-    return [Path(row) for row in connection.execute(statement, values).scalars()]

@@ -24,6 +24,7 @@ DAY = date(2021, 6, 5)
 NDVI = 1 / 9
 
 
+@pytest.mark.slow
 def test_landsat_serves_every_tile_it_meets(new_derived: NewDerived, tmp_path: Path) -> None:
     name = landsat_name(DAY, "198024")
     archive = tmp_path / "archive"

@@ -11,7 +11,7 @@ import pytest
 from derived_season import NOW, Derived, NewDerived, new_derived, season_files
 
 from s4c_lib.ingest import executors
-from s4c_lib.ingest.steps import l2a_programs
+from s4c_lib.ingest.steps import derived_step, l2a_programs
 from tests.preprocessing.executor_cases import (
     TILE,
     maja,
@@ -77,6 +77,7 @@ def test_level_1_waits_until_a_program_is_configured(
     assert not season.has_work()
 
 
+@pytest.mark.slow
 def test_sen2cor_makes_l2a_of_level_1(level1: Level1) -> None:
     season = level1("sen2cor")
     counts = season.run()
@@ -118,16 +119,9 @@ def test_a_program_that_went_away_holds_nothing_against_the_product(
     season.rows_changed("UPDATE s4c.acquisition SET state = 'downloaded'")
     shutil.rmtree(season.root / "products")
     monkeypatch.delenv("S4C_SEN2COR_PROGRAM")
-    step = executors_step()
-    step.run(season.database, context, owner="w", job_id=None, clock=lambda: NOW)
+    derived_step("preprocess").run(season.database, context, owner="w", job_id=None, clock=lambda: NOW)
     assert set(season.units().values()) == {("failed", "no_executor", 0)}
     assert set(season.acquisitions().values()) == {"processing"}
-
-
-def executors_step():  # type: ignore[no-untyped-def]
-    from s4c_lib.ingest.steps import derived_step
-
-    return derived_step("preprocess")
 
 
 def test_9_10_dates_of_maja_follow_each_other(level1: Level1) -> None:
@@ -152,6 +146,7 @@ def test_9_10_a_cloudy_date_of_maja_ends_and_the_chain_goes_on(level1: Level1) -
     assert not season.has_work(NOW + timedelta(days=9))
 
 
+@pytest.mark.slow
 def test_a_failed_date_of_maja_holds_the_next_one_up_until_it_is_final(level1: Level1, tmp_path: Path) -> None:
     season = level1("maja", "error")
     season.set("processor.l2a.optical.max-retries", 1)

@@ -98,6 +98,7 @@ def test_a14_other_parameters_make_other_files_and_one_of_each_counts(clear: Pat
     assert stored_files(season.root) == files, "the same content has the same name"
 
 
+@pytest.mark.slow
 def test_parameters_changed_back_keep_their_files(clear: Path, new_derived: NewDerived) -> None:
     """What comes into force again must not be swept away with what was superseded in between."""
     season = new_derived(clear)
@@ -119,7 +120,9 @@ def test_parameters_changed_back_keep_their_files(clear: Path, new_derived: NewD
     assert unread | {Path(one.path) for one in season.markers()} == stored_files(season.root)
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["one after the other", "at once"])
+@pytest.mark.parametrize(
+    "together", [pytest.param(False, marks=pytest.mark.slow), True], ids=["one after the other", "at once"]
+)
 def test_a14_a_piece_submitted_twice_leaves_one_file_in_force(
     clear: Path, new_derived: NewDerived, together: bool
 ) -> None:
@@ -179,6 +182,7 @@ def test_statistics_of_a_product_that_is_replaced_go_with_it(clear: Path, new_de
     assert len(season.markers("ndvi")) == 2
 
 
+@pytest.mark.slow
 def test_files_that_come_too_late_are_not_in_force(clear: Path, new_derived: NewDerived) -> None:
     """Extracted while the product was being replaced."""
     season = new_derived(clear)
@@ -235,6 +239,7 @@ def test_b17_a_new_version_of_the_declarations_recomputes_what_changed_only(
     assert gone.isdisjoint(after["parcel_id"].to_pylist())
 
 
+@pytest.mark.slow
 def test_copied_and_recomputed_rows_are_those_of_a_full_recomputation(clear: Path, new_derived: NewDerived) -> None:
     season = new_derived(clear)
     season.set("processor.s4c_mdb1.median_enabled", True)
@@ -309,6 +314,7 @@ def test_sites_with_the_same_parameters_share_l2a_and_vegetation(neighbours: tup
     assert not beta.has_work()
 
 
+@pytest.mark.slow
 def test_a_site_with_other_parameters_has_vegetation_of_its_own(neighbours: tuple[Derived, Derived]) -> None:
     alpha, beta = neighbours
     with beta.database.begin() as connection:

@@ -83,7 +83,9 @@ def killed(season: Derived, step: str, moment: int) -> None:
 
 
 # the clock is read at the claim, at its beginning, and when something is made or recorded
-@pytest.mark.parametrize(("step", "moment"), [("preprocess", 3), ("vegetation", 4), ("statistics", 2)])
+@pytest.mark.parametrize(
+    ("step", "moment"), [("preprocess", 3), ("vegetation", 4), pytest.param("statistics", 2, marks=pytest.mark.slow)]
+)
 def test_what_a_killed_worker_held_is_done_by_another(
     clear: Path, new_derived: NewDerived, step: str, moment: int
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_task_tried_again_takes_back_what_its_last_try_held(clear: Path, new_d
     assert season.run()["statistics"] == 2
 
 
+@pytest.mark.slow
 def test_workers_side_by_side_make_everything_once(clear: Path, season_files: Path, new_derived: NewDerived) -> None:
     season = new_derived(season_files / "archive")
     season.set("processor.s4c_l4a.mode", "s1-only")
@@ -166,6 +169,7 @@ def test_a_slow_worker_whose_piece_was_taken_goes_on_with_the_next(clear: Path, 
     assert [(one.version, Path(one.full_path).is_dir()) for one in products] == [(1, True), (1, True)]
 
 
+@pytest.mark.slow
 def test_a_deleted_acquisition_does_not_stop_the_step(clear: Path, new_derived: NewDerived) -> None:
     season = new_derived(clear, declared=False)
     upto(season, "preprocess")

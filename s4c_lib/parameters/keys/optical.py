@@ -20,6 +20,16 @@ _EXECUTION = (
         aliases=("downloader.use.esa.l2a",),
     ),
     Parameter(
+        "processor.l2a.allow_mixed",
+        Kind.BOOL,
+        False,
+        "Go on although the season's L2A so far was made by another implementation or major version.",
+        scopes=SEASONAL,
+        processors=L2A,
+        hashed=False,
+        advanced=True,
+    ),
+    Parameter(
         "processor.l2a.optical.num-workers",
         Kind.INT,
         0,
