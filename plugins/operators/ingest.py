@@ -218,7 +218,7 @@ class StepOperator(IngestOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Make them and return counts."""
-        from s4c_lib.catalog import derivations, units
+        from s4c_lib.catalog import derivations, unit_claims
         from s4c_lib.ingest.fetch import utc_now
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import derived_step, step_counts
@@ -230,7 +230,7 @@ class StepOperator(IngestOperator):
             # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
             with database.begin() as connection:
                 prefix = f"job {job_id} {task} "
-                given_back = units.give_back(connection, prefix) + derivations.give_back(connection, prefix)
+                given_back = unit_claims.give_back(connection, prefix) + derivations.give_back(connection, prefix)
             if given_back:
                 self.log.info("%s pieces of a try that died are taken up again", given_back)
             outcome = step.run(

@@ -27,12 +27,14 @@ class WorkKey:
     processor : ``l3b`` or ``s4c_mdb1``.
     parcel_set_id : version of the parcels, of statistics only.
     config_hash : of the parameters that decide the result.
+    sensed : only products sensed in [first, after last); what other seasons of the site have is left to them.
     """
 
     site_id: int
     processor: str
     config_hash: str
     parcel_set_id: int | None = None
+    sensed: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ _COLUMNS = (
 _OF_KEY = """
     d.site_id = :site_id AND d.processor_id = :processor_id AND d.config_hash = :config_hash
     AND d.parcel_set_id IS NOT DISTINCT FROM :parcel_set_id
+    AND (CAST(:first AS timestamptz) IS NULL OR EXISTS (
+            SELECT 1 FROM s4c.product s
+            WHERE s.id = d.product_id AND s.acquired_at >= :first AND s.acquired_at < :stop))
 """
 _DUE = """
     (d.state = 'pending' OR (d.state = 'failed' AND d.retryable AND d.attempts < d.max_attempts
@@ -83,6 +88,8 @@ def _values(key: WorkKey) -> dict[str, object]:
         "processor_id": PROCESSORS[key.processor],
         "config_hash": key.config_hash,
         "parcel_set_id": key.parcel_set_id,
+        "first": None if key.sensed is None else key.sensed[0],
+        "stop": None if key.sensed is None else key.sensed[1],
     }
 
 

@@ -103,7 +103,7 @@ def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -
     current = connection.execute(
         text(
             """
-            SELECT id, version, config_hash, input_fingerprint, full_path, state FROM s4c.product
+            SELECT id, config_hash, input_fingerprint, full_path, state FROM s4c.product
             WHERE product_type_id = :type AND processor_id = :processor AND name = :name AND state <> 'superseded'
             """
         ),
@@ -120,7 +120,14 @@ def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -
     else:
         if current is not None:
             connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": current.id})
-        product_id = _insert(connection, new, key, version=1 if current is None else current.version + 1)
+        latest = connection.execute(
+            text(
+                "SELECT coalesce(max(version), 0) FROM s4c.product "
+                "WHERE product_type_id = :type AND processor_id = :processor AND name = :name"
+            ),
+            key,
+        ).scalar_one()
+        product_id = _insert(connection, new, key, version=latest + 1)
         if current is not None:
             connection.execute(
                 text("INSERT INTO s4c.product_site SELECT :new, site_id FROM s4c.product_site WHERE product_id = :old"),

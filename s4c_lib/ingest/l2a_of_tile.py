@@ -21,8 +21,8 @@ from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.executors import chain_of, executor_of, request_of
 from s4c_lib.ingest.selection import L1C_EXECUTORS
 from s4c_lib.preprocessing.executor import ExecutorStatus
+from s4c_lib.preprocessing.implementations import implementation_conflict
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a
-from s4c_lib.preprocessing.lanes import implementation_conflict
 from s4c_lib.preprocessing.parallelism import MEMORY_GB, free_memory_gb, usable_cpus, worker_count
 from s4c_lib.preprocessing.publish import PublishOptions, publish_l2a
 from s4c_lib.preprocessing.publish_folder import PublishedL2A

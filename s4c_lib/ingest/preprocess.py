@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from s4c_lib.catalog import l2a_chains, products, units
+from s4c_lib.catalog import l2a_chains, products, unit_claims, units
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
@@ -54,9 +54,9 @@ def plan_preprocess(database: Database, context: IngestContext, *, now: datetime
     ConflictError : the season's L2A so far was made another way.
     """
     with database.begin() as connection:
-        units.expire(connection, now)
+        unit_claims.expire(connection, now)
         require_one_implementation(connection, context)
-        return units.due_count(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+        return unit_claims.due_count(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
 
 
 def chunks_of(database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
@@ -67,8 +67,8 @@ def chunks_of(database: Database, context: IngestContext, *, now: datetime, slot
     """
     count = plan_preprocess(database, context, now=now)
     with database.begin() as connection:
-        lanes = units.due_in_lanes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
-        size = units.due_bytes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+        lanes = unit_claims.due_in_lanes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
+        size = unit_claims.due_bytes(connection, "l2a", context.site.id, now=now, sensed=context.sensing_range())
     programs = program_slots(context, count, slots)
     if not lanes:
         if programs < slots:
@@ -100,7 +100,7 @@ def run_preprocess(
     done = 0
     while limit is None or done < limit:
         with database.begin() as connection:
-            claimed = units.claim(
+            claimed = unit_claims.claim(
                 connection,
                 "l2a",
                 context.site.id,
@@ -156,7 +156,7 @@ def _one(
         raise
     except DiskFullError:
         with database.begin() as connection:
-            units.give_back(connection, owner)
+            unit_claims.give_back(connection, owner)
         raise
     except (ChainWaitsError, ProcessorUnavailableError) as error:
         # nothing is wrong with the product: other dates, or a setting of this worker, are missing

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import products, transfers, units
+from s4c_lib.catalog import products, transfers, unit_claims, units
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
@@ -59,7 +59,7 @@ def run_register(
     """Give every fetched acquisition of the site its units, and register ready-made Sentinel-1 products."""
     outcome = RegisterOutcome()
     with database.begin() as connection:
-        units.expire(connection, clock())
+        unit_claims.expire(connection, clock())
         fetched = transfers.downloaded(connection, context.site.id, list(context.satellites))
         attempts = 1 + int(context.parameters["processor.l2a.optical.max-retries"])
         for acquisition in fetched:
@@ -119,7 +119,7 @@ def _register_one(
     site_ids = products.sites_using(connection, acquisition_id)
     lease = now + timedelta(seconds=float(context.parameters["lease.seconds"]))
     try:
-        claimed = units.claim_of(connection, acquisition_id, owner=owner, until=lease)
+        claimed = unit_claims.claim_of(connection, acquisition_id, owner=owner, until=lease)
     except LeaseLostError as error:
         log.info("unit is in other hands", product=acquisition.source_product_name, reason=error.one_line)
         return

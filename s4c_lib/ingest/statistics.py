@@ -85,7 +85,13 @@ def statistics_work(database: Database, context: IngestContext) -> StatisticsWor
         processors = tuple(item.processor for item in season_processors(connection, context.season.id) if item.enabled)
     if parcel_set is None:
         return None
-    key = WorkKey(context.site.id, "s4c_mdb1", context.parameters.hash_for("s4c_mdb1"), parcel_set.id)
+    key = WorkKey(
+        context.site.id,
+        "s4c_mdb1",
+        context.parameters.hash_for("s4c_mdb1"),
+        parcel_set.id,
+        context.sensing_range(),
+    )
     return StatisticsWork(parcel_set, key, context.parameters.hash_for("l3b"), processors)
 
 

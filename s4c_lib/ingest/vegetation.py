@@ -25,8 +25,8 @@ PLANNED_SECONDS_EACH = 0.5
 
 
 def work_key(context: IngestContext) -> WorkKey:
-    """Return the kind of work: L3B of the site with the season's parameters."""
-    return WorkKey(context.site.id, "l3b", context.parameters.hash_for("l3b"))
+    """Return the kind of work: L3B of the season with its parameters."""
+    return WorkKey(context.site.id, "l3b", context.parameters.hash_for("l3b"), sensed=context.sensing_range())
 
 
 def missing(database: Database, context: IngestContext) -> list[Piece]:

@@ -15,7 +15,7 @@ import pytest
 from domain_rows import ACTOR, NOW, make_acquisition, make_enabled, make_source, states
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import sites, transfers, units
+from s4c_lib.catalog import sites, transfers, unit_claims, units
 from s4c_lib.catalog.acquisition_states import AcquisitionState
 from s4c_lib.catalog.acquisitions import events, get_acquisition
 from s4c_lib.catalog.database import Database
@@ -25,7 +25,7 @@ ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 PROLOGUE = """
 import sys, time
 from datetime import UTC, datetime
-from s4c_lib.catalog import transfers, units
+from s4c_lib.catalog import transfers, unit_claims, units
 from s4c_lib.catalog.database import Database
 database, site, owner = Database(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 always = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ def claim_acquisition():
 
 def claim_unit():
     with database.begin() as connection:
-        found = units.claim(connection, "l2a", site, owner=owner, now=now, lease_seconds=20)
+        found = unit_claims.claim(connection, "l2a", site, owner=owner, now=now, lease_seconds=20)
         return found[0] if found else None
 """
 
@@ -108,7 +108,7 @@ def test_threads_share_the_units_of_one_acquisition(database: Database) -> None:
         done = []
         while True:
             with database.begin() as connection:
-                found = units.claim(connection, "l2a", site.id, owner=owner, now=NOW, lease_seconds=20)
+                found = unit_claims.claim(connection, "l2a", site.id, owner=owner, now=NOW, lease_seconds=20)
             if not found:
                 return done
             with database.begin() as connection:
@@ -141,7 +141,7 @@ def test_a_killed_worker_costs_no_attempt(database: Database, what: str) -> None
     def expire(seconds: float) -> int:
         now = NOW + timedelta(seconds=seconds)
         with database.begin() as connection:
-            return (transfers if what == "claim_acquisition" else units).expire(connection, now)
+            return (transfers if what == "claim_acquisition" else unit_claims).expire(connection, now)
 
     assert expire(19) == 0
     assert expire(21) == 1
@@ -155,7 +155,7 @@ def test_a_killed_worker_costs_no_attempt(database: Database, what: str) -> None
         else:
             (unit,) = units.units_of(connection, number)
             assert (unit.state, unit.attempts, unit.lease_owner) == ("pending", 0, None)
-            (again,) = units.claim(connection, "l2a", site.id, owner="next", now=NOW, lease_seconds=20)
+            (again,) = unit_claims.claim(connection, "l2a", site.id, owner="next", now=NOW, lease_seconds=20)
             assert (again.id, again.attempts) == (held, 1)
 
 
@@ -181,17 +181,17 @@ def test_who_lost_a_unit_can_record_nothing(connection: Connection) -> None:
     site, _ = make_enabled(connection)
     number = make_acquisition(connection, site, "PRODUCT", state="downloaded")
     units.ensure_units(connection, number, ["T"], processor="l2a", config_hash="h", max_attempts=3)
-    (unit,) = units.claim(connection, "l2a", site.id, owner="first", now=NOW, lease_seconds=20)
+    (unit,) = unit_claims.claim(connection, "l2a", site.id, owner="first", now=NOW, lease_seconds=20)
     units.heartbeat(connection, unit.id, owner="first", until=NOW + timedelta(seconds=40))
-    assert units.expire(connection, NOW + timedelta(seconds=39)) == 0
-    assert units.expire(connection, NOW + timedelta(seconds=41)) == 1
-    units.claim(connection, "l2a", site.id, owner="second", now=NOW, lease_seconds=20)
+    assert unit_claims.expire(connection, NOW + timedelta(seconds=39)) == 0
+    assert unit_claims.expire(connection, NOW + timedelta(seconds=41)) == 1
+    unit_claims.claim(connection, "l2a", site.id, owner="second", now=NOW, lease_seconds=20)
     with pytest.raises(LeaseLostError):
         units.heartbeat(connection, unit.id, owner="first", until=NOW)
     with pytest.raises(LeaseLostError):
         units.finish(connection, unit.id, owner="first", product_id=None)
     with pytest.raises(LeaseLostError):
-        units.claim_of(connection, number, owner="third", until=NOW)
+        unit_claims.claim_of(connection, number, owner="third", until=NOW)
 
 
 def finish(connection: Connection, number: int, owner: str) -> None:
@@ -275,7 +275,7 @@ def roll_up_case(connection: Connection, outcomes: Sequence[str]) -> str:
     number = make_acquisition(connection, site, "PRODUCT", state="downloaded")
     keys = [f"{index}{outcome}" for index, outcome in enumerate(outcomes)]
     units.ensure_units(connection, number, keys, processor="l2a", config_hash="h", max_attempts=3)
-    while found := units.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9):
+    while found := unit_claims.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9):
         (unit,) = found
         outcome = unit.unit_key[1:]
         if outcome == "done":
@@ -316,7 +316,7 @@ def test_units_of_a_disabled_site_are_left_alone(connection: Connection) -> None
     number = make_acquisition(connection, site, "PRODUCT", state="downloaded")
     units.ensure_units(connection, number, ["T"], processor="l2a", config_hash="h", max_attempts=3)
     site = sites.set_enabled(connection, site, False)
-    assert units.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9) == []
+    assert unit_claims.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9) == []
     assert states(connection) == {"PRODUCT": "downloaded"}
 
 
@@ -326,7 +326,7 @@ def test_a_unit_on_pause_comes_back_before_new_ones(connection: Connection) -> N
     late = make_acquisition(connection, site, "LATE", state="downloaded", sensed=datetime(2024, 5, 9, tzinfo=UTC))
     for number in (early, late):
         units.ensure_units(connection, number, ["T"], processor="l2a", config_hash="h", max_attempts=3)
-    first, second = units.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9, limit=2)
+    first, second = unit_claims.claim(connection, "l2a", site.id, owner=ACTOR, now=NOW, lease_seconds=9, limit=2)
     due = NOW + timedelta(hours=6)
     for unit in (first, second):
         units.fail(connection, unit.id, owner=ACTOR, reason="x", error="x", retryable=True, next_attempt_at=due)
@@ -334,7 +334,9 @@ def test_a_unit_on_pause_comes_back_before_new_ones(connection: Connection) -> N
     units.ensure_units(connection, new, ["T"], processor="l2a", config_hash="h", max_attempts=3)
     order = [
         found[0].acquisition_id
-        for found in (units.claim(connection, "l2a", site.id, owner=ACTOR, now=due, lease_seconds=9) for _ in range(3))
+        for found in (
+            unit_claims.claim(connection, "l2a", site.id, owner=ACTOR, now=due, lease_seconds=9) for _ in range(3)
+        )
     ]
     assert order == [early, late, new]
 

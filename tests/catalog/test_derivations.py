@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,13 +12,13 @@ from derived_rows import make_product
 from domain_rows import ACTOR, NOW, make_acquisition, make_enabled
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import derivations, sites, units
+from s4c_lib.catalog import derivations, sites, unit_claims, units
 from s4c_lib.catalog.acquisitions import get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.derivations import Derivation, WorkKey
 from s4c_lib.catalog.missing_products import Piece
 from s4c_lib.errors import LeaseLostError, NotFoundError
-from s4c_lib.preprocessing.lanes import LaneUnit, may_start
+from tests.lane_rules import LaneUnit, may_start
 
 HOUR = timedelta(hours=1)
 DAYS = [datetime(2024, 5, day, 10, 36, tzinfo=UTC) for day in range(1, 13)]
@@ -75,6 +76,25 @@ def test_planning_again_changes_nothing_that_goes_on_and_drops_what_is_not_wante
     assert states(connection, key)[0] == ("done", 1)
     assert planned(connection, key, pieces[:3]) == 3
     assert states(connection, key)[0] == ("pending", 0)
+
+
+def test_a_season_leaves_alone_what_another_of_the_site_gave_up(connection: Connection) -> None:
+    """Forgotten, it would count as missing again, and a past season with no ingest of its own would wait for ever."""
+    every, pieces = made_pieces(connection)
+    early = replace(every, sensed=(DAYS[0], DAYS[2]))
+    late = replace(every, sensed=(DAYS[2], DAYS[4]))
+    assert planned(connection, early, pieces[:2]) == 2
+    held = claim(connection, early)
+    assert held is not None
+    derivations.fail(
+        connection, held.id, owner="one", reason="corrupt", error="x", retryable=False, next_attempt_at=None
+    )
+    assert planned(connection, late, pieces[2:]) == 2
+    assert [(one.state, one.product_id) for one in derivations.list_derivations(connection, early)] == [
+        ("failed", pieces[0].product_id), ("pending", pieces[1].product_id),
+    ]  # fmt: skip
+    taken = [claim(connection, late), claim(connection, late), claim(connection, late)]
+    assert [one and one.product_id for one in taken] == [pieces[2].product_id, pieces[3].product_id, None]
 
 
 def test_kinds_of_work_do_not_mix(connection: Connection) -> None:
@@ -220,10 +240,12 @@ class Lane:
         )
 
     def due(self) -> int:
-        return units.due_count(self.connection, "l2a", self.site.id, now=NOW)
+        return unit_claims.due_count(self.connection, "l2a", self.site.id, now=NOW)
 
     def claim(self, limit: int = 1) -> list[int]:
-        found = units.claim(self.connection, "l2a", self.site.id, owner="w", now=NOW, lease_seconds=60, limit=limit)
+        found = unit_claims.claim(
+            self.connection, "l2a", self.site.id, owner="w", now=NOW, lease_seconds=60, limit=limit
+        )
         return [one.id for one in found]
 
 
@@ -250,7 +272,7 @@ def test_lanes_are_told_by_orbit_and_tile(connection: Connection) -> None:
         lane.add(DAYS[3], orbit=orbit, tile=tile)
     assert lane.due() == 3
     assert sorted(lane.claim(limit=10)) == sorted(first)
-    assert units.due_in_lanes(connection, "l2a", lane.site.id, now=NOW) == [1, 1, 1]
+    assert unit_claims.due_in_lanes(connection, "l2a", lane.site.id, now=NOW) == [1, 1, 1]
 
 
 def test_9_10_a_chain_of_maja_goes_on_date_by_date(connection: Connection) -> None:
@@ -269,7 +291,7 @@ def test_9_10_dates_of_sen2cor_run_side_by_side(connection: Connection) -> None:
     numbers = [lane.add(DAYS[0]), lane.add(DAYS[4])]
     assert lane.due() == 2
     assert lane.claim(limit=2) == numbers
-    assert units.due_in_lanes(connection, "l2a", lane.site.id, now=NOW) == []
+    assert unit_claims.due_in_lanes(connection, "l2a", lane.site.id, now=NOW) == []
 
 
 def test_ready_made_products_do_not_stand_in_a_lane(connection: Connection) -> None:
@@ -305,19 +327,19 @@ def test_what_nobody_works_on_holds_no_lane_up(connection: Connection, why: str)
     elif why == "cannot be fetched":
         connection.execute(text("UPDATE s4c.acquisition SET state = 'aborted' WHERE id = :id"), {"id": acquisition})
     sensed = (DAYS[2], DAYS[11]) if why == "other season" else None
-    found = units.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60, sensed=sensed)
+    found = unit_claims.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60, sensed=sensed)
     assert [unit.id for unit in found] == [two]
 
 
 def test_a_tile_put_off_at_its_last_try_does_not_end_the_acquisition(connection: Connection) -> None:
     lane = Lane(connection)
     number = lane.add(DAYS[0], "failed", attempts=2)
-    (held,) = units.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60)
+    (held,) = unit_claims.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60)
     assert held.attempts == held.max_attempts == 3
     units.postpone(connection, number, owner="w", reason="no_previous", error="waits", until=NOW + HOUR)
     assert get_acquisition(connection, held.acquisition_id).state == "processing"
     (after,) = units.units_of(connection, held.acquisition_id)
     assert (after.state, after.attempts, after.terminal) == ("failed", 2, False)
-    assert units.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60) == []
-    again = units.claim(connection, "l2a", lane.site.id, owner="w", now=NOW + HOUR, lease_seconds=60)
+    assert unit_claims.claim(connection, "l2a", lane.site.id, owner="w", now=NOW, lease_seconds=60) == []
+    again = unit_claims.claim(connection, "l2a", lane.site.id, owner="w", now=NOW + HOUR, lease_seconds=60)
     assert [unit.id for unit in again] == [number]

@@ -1,14 +1,18 @@
-"""Run one season DAG in this process, as Airflow's own ``dag.test()`` does, and print one JSON line.
+"""Run season DAGs in this process, as Airflow's own ``dag.test()`` does, and print one JSON line.
 
-L4A is the counting processor of the tests. Arguments: the logical date, and the run's parameters as JSON.
+L4A is the counting processor of the tests. Each argument is a run as JSON: ``logical_date``, ``conf``, the ``dag``
+(L4A's by default), and the step whose disk is full (``full_disk``).
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,12 +36,40 @@ def main() -> None:
     found = []
     for argument in sys.argv[1:]:
         asked = json.loads(argument)
-        run = bag.dags[DAG_ID].test(
-            logical_date=datetime.fromisoformat(asked["logical_date"]).replace(tzinfo=UTC), run_conf=asked["conf"]
-        )
-        states = {item.task_id: str(item.state) for item in run.get_task_instances()}
+        dag = bag.dags[asked.get("dag", DAG_ID)]
+        for task in dag.tasks:
+            task.retries = 0  # or the run waits minutes for its next try
+        with full_disk(asked.get("full_disk")):
+            run = dag.test(
+                logical_date=datetime.fromisoformat(asked["logical_date"]).replace(tzinfo=UTC), run_conf=asked["conf"]
+            )
+        states: dict[str, str] = {}
+        for item in run.get_task_instances():
+            states[item.task_id] = "+".join(sorted({*filter(None, [states.get(item.task_id)]), str(item.state)}))
         found.append({"run": str(run.state), "tasks": states})
     print(json.dumps(found))
+
+
+@contextmanager
+def full_disk(step: str | None) -> Iterator[None]:
+    """Let whatever a step makes meet a full disk."""
+    if step is None:
+        yield
+        return
+    from s4c_lib.errors import DiskFullError
+
+    name = {"preprocess": "make_l2a", "vegetation": "make_l3b", "statistics": "write_statistics"}[step]
+    module = importlib.import_module(f"s4c_lib.ingest.{step}")
+    working = getattr(module, name)
+
+    def fail(*_: object, **__: object) -> None:
+        raise DiskFullError("The disk is full.", hint="free space")
+
+    setattr(module, name, fail)
+    try:
+        yield
+    finally:
+        setattr(module, name, working)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from derived_season import CLEAR_DAYS, NOW, TILE, Derived, NewDerived, new_derived, part_of, season_files
 
-from s4c_lib.catalog import derivations, units
+from s4c_lib.catalog import derivations, unit_claims
 from s4c_lib.catalog.database import Database
 from s4c_lib.ingest.steps import derived_step, step_counts
 
@@ -116,7 +116,7 @@ def test_a_task_tried_again_takes_back_what_its_last_try_held(clear: Path, new_d
     killed(season, "statistics", 2)
     with season.database.begin() as connection:
         assert derivations.give_back(connection, "job 7 statistics[31] ") == 0
-        assert units.give_back(connection, "job 7 statistics[3] ") == 0
+        assert unit_claims.give_back(connection, "job 7 statistics[3] ") == 0
         assert derivations.give_back(connection, "job 7 statistics[3] ") == 1
     assert held(season, "statistics") == [("pending", 0), ("pending", 0)]
     assert season.run()["statistics"] == 2

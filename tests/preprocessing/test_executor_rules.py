@@ -14,14 +14,7 @@ from hypothesis import strategies as st
 from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError
 from s4c_lib.preprocessing.executor import ExecutorError, ExecutorResult, guarded, unfinished
 from s4c_lib.preprocessing.executor_reports import Message, cloud_and_snow, log_messages, stopper
-from s4c_lib.preprocessing.lanes import (
-    LaneItem,
-    LaneUnit,
-    chunks_in_lanes,
-    implementation_conflict,
-    lane_key,
-    may_start,
-)
+from s4c_lib.preprocessing.implementations import implementation_conflict
 from s4c_lib.preprocessing.maja_chain import (
     ChainStart,
     MajaMode,
@@ -35,19 +28,13 @@ from s4c_lib.preprocessing.maja_gipp import assemble_gipp, with_tile
 from s4c_lib.preprocessing.parallelism import MEMORY_GB, free_memory_gb, usable_cpus, worker_count
 from s4c_lib.preprocessing.program_settings import value_of, with_values
 from s4c_lib.reasons import Reason
+from tests.lane_rules import LaneUnit, may_start
 
 DAY = datetime(2021, 4, 2, 10, 46, 59, tzinfo=UTC)
 
 
 def unit(key: str, days: int, state: str, **values: int | bool) -> LaneUnit:
     return LaneUnit(key, DAY + timedelta(days=days), state, **values)  # type: ignore[arg-type]
-
-
-def test_lanes_of_maja_and_none_of_sen2cor() -> None:
-    """Case 9.10: Sen2Cor runs two dates at once, MAJA does not."""
-    values = {"site": "north", "satellite": "sentinel2", "orbit": 8, "tile": "31UFS"}
-    assert lane_key("maja", **values) == "north/sentinel2/8/31UFS"  # type: ignore[arg-type]
-    assert lane_key("sen2cor", **values) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -93,30 +80,6 @@ def test_a_lane_never_blocks_itself_and_runs_one_at_a_time(lane: list[LaneUnit])
         running = [replace(one, state="processing") if one is ready[0] else one for one in lane]
         assert not any(may_start(one, running) for one in running)
         lane = [replace(one, state="done") if one is ready[0] else one for one in lane]
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(("a", "b", "c", None)), st.integers(0, 30)).map(
-            lambda pair: (pair[0], DAY + timedelta(days=pair[1]))
-        ),
-        max_size=30,
-    ),
-    st.integers(1, 6),
-)
-def test_chunks_keep_lanes_together_and_in_date_order(rows: list[tuple[str | None, datetime]], chunks: int) -> None:
-    items = [LaneItem(f"{number:02d}", lane, acquired) for number, (lane, acquired) in enumerate(rows)]
-    by_key = {item.key: item for item in items}
-    made = chunks_in_lanes(items, chunks)
-    assert made == chunks_in_lanes(items[::-1], chunks)
-    assert sorted(key for chunk in made for key in chunk) == sorted(by_key)
-    assert len(made) <= chunks
-    for lane in ("a", "b", "c"):
-        holding = [chunk for chunk in made if any(by_key[key].lane == lane for key in chunk)]
-        assert len(holding) <= 1
-    for chunk in made:
-        dates = [by_key[key].acquired for key in chunk]
-        assert dates == sorted(dates)
 
 
 def previous(days: int, exists: bool = True) -> PreviousL2a:

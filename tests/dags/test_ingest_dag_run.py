@@ -1,0 +1,95 @@
+"""The ingest DAG, run by Airflow on a few products: from the archive to parcel statistics, and what breaks it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from derived_season import CLEAR_DAYS, L3B, NewDerived, new_derived, part_of, products_in, season_files
+
+from s4c_lib.catalog import jobs
+from s4c_lib.catalog.jobs import Job
+from s4c_lib.manifest import Manifest, write_manifest
+from tests.dags.conftest import entries
+
+__all__ = ["new_derived", "season_files"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DAG_ID = "alpha__2021__ingest"
+STEPS = ("preprocess", "vegetation", "statistics")
+
+Ask = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def ask(database_url: str, tmp_path: Path, airflow_environment: dict[str, str]) -> Ask:
+    """Run the ingest DAG of alpha some times; returns the states of the runs and of their tasks."""
+    entry = replace(
+        entries("alpha", "2021")[0], interval=("2021-05-20", "2022-02-01", 60), sources=("archive_of_alpha",)
+    )
+    manifest = Manifest(dags=(entry,), pools={"cpu": 2, "memory": 1, "db_write": 2, "ds_archive_of_alpha": 2})
+    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest)
+    environment = {
+        **airflow_environment,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
+        "AIRFLOW_CONN_S4C_DB": database_url,
+        "PYTHONPATH": str(REPOSITORY / "plugins"),
+    }
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True, timeout=300)
+
+    def run(*runs: dict[str, Any]) -> list[dict[str, Any]]:
+        asked = [
+            json.dumps({"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}, **one})
+            for day, one in enumerate(runs, start=2)
+        ]
+        answer = subprocess.run(
+            [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *asked],
+            env=environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        found: list[dict[str, Any]] = json.loads(answer.stdout.strip().splitlines()[-1])
+        return found
+
+    return run
+
+
+@pytest.mark.slow
+def test_a_bad_product_fails_no_run_and_a_full_disk_fails_it_but_not_what_there_is(
+    new_derived: NewDerived, season_files: Path, tmp_path: Path, ask: Ask
+) -> None:
+    """One truncated band: the run ends well, with a count. A full disk: it fails, later steps go on, a rerun mends."""
+    archive = part_of(season_files / "archive", tmp_path / "archive", ["_MSIL2A_"], CLEAR_DAYS)
+    bad = next(products_in(archive, "_MSIL2A_", CLEAR_DAYS[:1])[0].rglob("*_B04_10m.jp2"))
+    bad.write_bytes(bad.read_bytes()[:200])
+    season = new_derived(archive)
+    season.set("processor.s4c_l4a.mode", "s1-only")
+    full, partly, nothing = ask({"full_disk": "statistics"}, {}, {})
+    assert full["run"] == "failed"
+    assert [full["tasks"][step] for step in STEPS] == ["success", "success", "failed"]
+    assert partly["run"] == "success"
+    assert [partly["tasks"][step] for step in STEPS] == ["skipped", "skipped", "success"]
+    assert nothing["tasks"]["open"] == "skipped"
+    assert {item.variable for item in season.markers()} == {*L3B}
+    assert len(season.products("l2a")) == 1
+    with season.database.begin() as connection:
+        first, second, third = sorted(jobs.list_jobs(connection, season_id=season.season.id), key=_number)
+    assert [(str(job.state), job.reason) for job in (first, second, third)] == [
+        ("failed", "task_failed"), ("succeeded", None), ("skipped", "no_work"),
+    ]  # fmt: skip
+    assert (first.counts["l2a"], first.counts["l2a_failed"], first.counts["l3b"]) == (1, 1, 1)
+    assert second.counts["statistics"] == 1
+
+
+def _number(job: Job) -> int:
+    return job.id
