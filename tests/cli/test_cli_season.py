@@ -139,7 +139,7 @@ def test_readiness_names_each_rule_and_what_blocks(s4c: Run, season: tuple[str, 
     answer = s4c("season", "readiness", *season)
     assert "s4c_l4a: last run, due 2019-11-30, data until 2019-10-31: waits" in answer.out
     (verdict,) = s4c("season", "readiness", *season, "l4c", "--json").json
-    assert {rule["rule"].split()[0] for rule in verdict["rules"]} == {"R1", "R2", "R4", "R5", "R6"}
+    assert {rule["rule"].split()[0] for rule in verdict["rules"]} == {"R1", "R2", "R3", "R4", "R5", "R6"}
     assert not verdict["ready"]
 
 
