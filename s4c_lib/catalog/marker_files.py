@@ -10,29 +10,8 @@ from sqlalchemy import Connection, RowMapping, text
 
 
 @dataclass(frozen=True, slots=True)
-class MarkerFile:
-    """Statistics of one variable of one product for one version of the parcels."""
-
-    id: int
-    parcel_set_id: int
-    product_id: int
-    family: str
-    variable: str
-    tile: str
-    time: datetime
-    previous_time: datetime | None
-    platform: str
-    orbit: int | None
-    direction: str | None
-    path: str
-    n_rows: int
-    sha256: str
-    config_hash: str
-
-
-@dataclass(frozen=True, slots=True)
 class NewMarkerFile:
-    """What is put in force: the raster it is of, and the file that was written."""
+    """Statistics of one variable of one product for one version of the parcels, and the file that holds them."""
 
     site_id: int
     parcel_set_id: int
@@ -51,9 +30,16 @@ class NewMarkerFile:
     config_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class MarkerFile(NewMarkerFile):
+    """A file of the store as the database has it."""
+
+    id: int
+
+
 _COLUMNS = (
-    "m.id, m.parcel_set_id, m.product_id, m.family, m.variable, m.tile, m.time, m.previous_time, m.platform, m.orbit, "
-    "m.direction::text AS direction, m.path, m.n_rows, m.sha256, m.config_hash"
+    "m.id, m.site_id, m.parcel_set_id, m.product_id, m.family, m.variable, m.tile, m.time, m.previous_time, "
+    "m.platform, m.orbit, m.direction::text AS direction, m.path, m.n_rows, m.sha256, m.config_hash"
 )
 
 

@@ -106,7 +106,7 @@ def evaluate(
     """
     phase = phase or phase_of(season, snapshot, now.date())
     made_with = season_hashes(connection, season, now.date())
-    run = JudgedRun(season, processor, interval_start, as_of, snapshot, phase, made_with)
+    run = JudgedRun(season, processor, interval_start, as_of, snapshot, phase, made_with, now.date())
     satellites = required_satellites(processor, snapshot)
     soft = [name for name in PROCESSORS[processor].soft_satellites if snapshot[f"{name}.enabled"]]
     uploads = season_inputs(connection, season)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog.readiness_rules import IN_INTERVAL, MOST_NAMED, JudgedRun, RuleResult
+from s4c_lib.catalog.readiness_rules import IN_INTERVAL, MOST_NAMED, JudgedRun, RuleResult, variables_made
 from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES
 from s4c_lib.processors import variables_read
 
@@ -194,4 +194,11 @@ def _verdict(
     parts = ", ".join(f"{row.number} without {_WORDS[row.what]}" for row in found)
     season = run.season
     words = f"{satellite}: {parts}; 's4c ingest {season.site} {season.short_name}' makes what is due"
+    if "statistics" in rows:
+        made = variables_made(connection, season, run.today)
+        if never := [name for name in values["variables"] if name not in made]:
+            words += (
+                f", but never {', '.join(never)}: switched off for the season by processor.s4c_mdb1.*, "
+                "processor.l3b.filter.produce_* or processor.s4c_l4a.mode ('s4c config set')"
+            )
     return RuleResult(rule, False, words, count, names)

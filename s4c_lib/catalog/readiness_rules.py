@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
-from s4c_lib.catalog.seasons import Season
+from s4c_lib.catalog.seasons import Season, season_processors
 from s4c_lib.catalog.vocabulary import satellite_numbers
 from s4c_lib.parameters import Snapshot
 from s4c_lib.scheduling.dates import Phase, midnight
@@ -40,6 +40,7 @@ class JudgedRun:
     Attributes
     ----------
     made_with : hash of the season's parameters of L3B (``l3b``) and of statistics (``s4c_mdb1``).
+    today : day of the judgement.
     """
 
     season: Season
@@ -49,6 +50,7 @@ class JudgedRun:
     snapshot: Snapshot
     phase: Phase
     made_with: Mapping[str, str]
+    today: date
 
     def values(self, *satellites: str, look_back: int = 0) -> Mapping[str, Any]:
         """Return the values of `IN_INTERVAL`.
@@ -88,6 +90,19 @@ def season_hashes(connection: Connection, season: Season, today: date) -> dict[s
     """
     values = resolve_snapshot(connection, today=today, season=season)
     return {name: values.hash_for(name) for name in ("l3b", "s4c_mdb1")}
+
+
+def variables_made(connection: Connection, season: Season, today: date) -> frozenset[str]:
+    """Return the variables whose statistics ingest makes for a season; the others are switched off."""
+    from s4c_lib.statistics.wanted import PRODUCT_TYPES, wanted_variables
+
+    values = resolve_snapshot(connection, today=today, season=season).values
+    enabled = tuple(item.processor for item in season_processors(connection, season.id) if item.enabled)
+    return frozenset(
+        item.variable
+        for product_type in PRODUCT_TYPES
+        for item in wanted_variables(values, enabled, product_type, "sentinel-2a")
+    )
 
 
 def look_back_days(satellite: str, snapshot: Snapshot) -> int:

@@ -11,7 +11,7 @@ import structlog
 from s4c_lib.catalog import derivations
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.derivations import Derivation, WorkKey
-from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, Sen4capError
+from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, NotFoundError, Sen4capError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.preprocessing.executor import NEVER_RETRIED
@@ -74,24 +74,58 @@ def work_off(
     """
     outcome = DeriveOutcome()
     lease_seconds = float(context.parameters["lease.seconds"])
-    done = 0
-    while limit is None or done < limit:
+
+    def take() -> Taken | None:
         with database.begin() as connection:
             piece = derivations.claim(connection, key, owner=owner, now=clock(), lease_seconds=lease_seconds)
         if piece is None:
-            break
-        began = clock()
+            return None
         name = f"product {piece.product_id} {piece.tile}"
+        return name, lambda: _one(database, context, piece, make, owner, clock, outcome)
+
+    one_after_another(take, outcome, clock=clock, limit=limit, progress=progress)
+    return outcome
+
+
+Taken = tuple[str, Callable[[], str]]
+"""A claimed piece: its name, and what makes it and returns the name of what was made."""
+
+
+def one_after_another(
+    take: Callable[[], Taken | None],
+    outcome: DeriveOutcome,
+    *,
+    clock: Callable[[], datetime],
+    limit: int | None,
+    progress: Progress | None,
+) -> None:
+    """Take pieces and make them until none is left or ``limit`` is reached; a lost claim is no failure of ours."""
+    done = 0
+    while limit is None or done < limit:
+        taken = take()
+        if taken is None:
+            return
+        name, make = taken
+        began = clock()
         try:
-            name = _one(database, context, piece, make, owner, clock, outcome)
-        except LeaseLostError as error:
-            # someone else has it now, or its product was superseded and the claim went with it
+            name = make()
+        except (LeaseLostError, NotFoundError) as error:
+            # someone else has it now, or what it was made of was superseded or deleted
             log.warning("lease lost", work=name, error=error.one_line)
         done += 1
         outcome.seconds += (clock() - began).total_seconds()
         if progress is not None:
             progress(done, limit or 0, name)
-    return outcome
+
+
+def unforeseen(error: Exception, name: str) -> tuple[Reason, str]:
+    """Log an error nobody thought of, and return the reason and text it is recorded under.
+
+    A fault of ours that only this product shows must not keep the others from being made.
+    """
+    log.exception("unforeseen error", work=name)
+    reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
+    return reason, f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _one(
@@ -123,11 +157,8 @@ def _one(
     except Sen4capError as error:
         _record(database, context, piece, owner, reason_of(error), error.one_line, clock(), outcome)
         return name
-    except Exception as error:
-        # A fault of ours that only this product shows must not keep the others from being made.
-        log.exception("unforeseen error", work=name)
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
+    except Exception as error:  # noqa: BLE001 - see unforeseen
+        reason, text = unforeseen(error, name)
         _record(database, context, piece, owner, reason, text, clock(), outcome)
         return name
     with database.begin() as connection:

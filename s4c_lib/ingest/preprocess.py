@@ -19,13 +19,12 @@ from s4c_lib.errors import (
     DatabaseUnavailableError,
     DiskFullError,
     LeaseLostError,
-    NotFoundError,
     ProcessorUnavailableError,
     Sen4capError,
 )
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.derive import DeriveOutcome, Progress
+from s4c_lib.ingest.derive import DeriveOutcome, Progress, Taken, one_after_another, unforeseen
 from s4c_lib.ingest.l2a_of_tile import (
     ChainWaitsError,
     L2aVerdict,
@@ -97,8 +96,8 @@ def run_preprocess(
     """
     outcome = DeriveOutcome()
     lease = float(context.parameters["lease.seconds"])
-    done = 0
-    while limit is None or done < limit:
+
+    def take() -> Taken | None:
         with database.begin() as connection:
             claimed = unit_claims.claim(
                 connection,
@@ -109,21 +108,18 @@ def run_preprocess(
                 lease_seconds=lease,
                 sensed=context.sensing_range(),
             )
-            acquisition = get_acquisition(connection, claimed[0].acquisition_id) if claimed else None
-        if acquisition is None:
-            break
-        unit = claimed[0]
-        name = f"{acquisition.source_product_name} {unit.unit_key}"
-        began = clock()
-        try:
-            _one(database, context, unit, acquisition, owner, job_id, clock, outcome)
-        except (LeaseLostError, NotFoundError) as error:
-            # someone else has it now, or its acquisition was deleted
-            log.warning("lease lost", work=name, error=error.one_line)
-        done += 1
-        outcome.seconds += (clock() - began).total_seconds()
-        if progress is not None:
-            progress(done, limit or 0, name)
+            if not claimed:
+                return None
+            acquisition = get_acquisition(connection, claimed[0].acquisition_id)
+        name = f"{acquisition.source_product_name} {claimed[0].unit_key}"
+
+        def make() -> str:
+            _one(database, context, claimed[0], acquisition, owner, job_id, clock, outcome)
+            return name
+
+        return name, make
+
+    one_after_another(take, outcome, clock=clock, limit=limit, progress=progress)
     return outcome
 
 
@@ -175,11 +171,8 @@ def _one(
     except Sen4capError as error:
         reason = reason_of(error)
         verdict = L2aVerdict(None, reason, error.one_line, reason not in NEVER_RETRIED)
-    except Exception as error:
-        # A fault of ours that only this product shows must not keep the others from being made.
-        log.exception("unforeseen error", product=acquisition.source_product_name)
-        reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    except Exception as error:  # noqa: BLE001 - see unforeseen
+        reason, text = unforeseen(error, acquisition.source_product_name)
         verdict = L2aVerdict(None, reason, text, retryable=True)
     _record(database, context, unit, acquisition, verdict, owner, job_id, clock(), outcome)
 

@@ -192,7 +192,7 @@ def test_files_that_come_too_late_are_not_in_force(clear: Path, new_derived: New
     season.rows_changed("UPDATE s4c.product SET state = 'superseded' WHERE id = :id", id=first.id)
     values = {name: getattr(late, name) for name in late.__dataclass_fields__ if name != "id"}
     with season.database.begin() as connection:
-        marker_files.put_in_force(connection, [marker_files.NewMarkerFile(site_id=season.site.id, **values)])
+        marker_files.put_in_force(connection, [marker_files.NewMarkerFile(**values)])
     states = season.rows("SELECT state::text FROM s4c.marker_file WHERE product_id = :id", id=first.id)
     assert {row["state"] for row in states} == {"superseded"}
 
