@@ -8,16 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from derived_rows import make_product
 from domain_rows import DATES, make_acquisition, make_enabled, make_source
 from sqlalchemy import Connection
 from uploaded_rows import give_everything
 
 from s4c_lib import runs
-from s4c_lib.catalog import jobs, products, query_windows, seasons, sites
+from s4c_lib.catalog import derivations, jobs, products, query_windows, seasons, sites
 from s4c_lib.catalog.config_values import set_value, snapshot
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.derivations import WorkKey
 from s4c_lib.catalog.job_liveness import sign_of_life
 from s4c_lib.catalog.jobs import Job, JobState
+from s4c_lib.catalog.missing_products import Piece
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.errors import ConflictError, InputError, NotFoundError, ParameterError
 from s4c_lib.processors import required_types
@@ -232,8 +235,17 @@ def test_a_run_airflow_lost_gives_its_lock_back(database: Database, season: Seas
     """Case 43."""
     first = open_run(database, INGEST, now=NOW)
     assert open_run(database, replace(INGEST, key="ingest 2"), now=NOW).status == "waiting"
+    with database.begin() as connection:
+        key = WorkKey(season.site_id, "l3b", "h")
+        l2a = make_product(connection, season, "L2A", "l2a")
+        derivations.plan(connection, key, [Piece(NOW, l2a, "31UFS")], max_attempts=3, now=NOW)
+        owner = f"job {first.job_id} vegetation[0] host:1"
+        assert derivations.claim(connection, key, owner=owner, now=NOW, lease_seconds=1800) is not None
     assert not runs.release_lost(database, first.job_id, "running")
     assert runs.release_lost(database, first.job_id, None)
+    with database.begin() as connection:
+        (piece,) = derivations.list_derivations(connection, key)
+    assert (piece.state, piece.attempts) == ("pending", 0), "the next run need not wait for its lease to end"
     assert not runs.release_lost(database, first.job_id, None)
     lost = job_of(database, first.job_id)
     assert (lost.state, lost.reason) == ("failed", "lost")

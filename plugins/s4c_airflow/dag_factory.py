@@ -98,10 +98,12 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
 
 def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any) -> None:
     query = QueryOperator(task_id="query")
-    # what arrived is registered even when one source failed; the run fails all the same
+    # What arrived is registered even when one source failed, or had nothing; the run fails all the same. Not
+    # all_done_min_one_success: Airflow skips such a task when any task before it was skipped. That nothing goes on
+    # without the run's job is seen to by its setup.
     register = RegisterOperator(
         task_id="register",
-        trigger_rule="all_done_min_one_success",
+        trigger_rule="all_done",
         pool="db_write",
         outlets=_assets(entry, "s1_l2a_amp", "s1_l2a_cohe"),
     )
@@ -115,10 +117,8 @@ def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any)
         query >> plan >> fetch >> register
     before = register
     for step, pool, product in STEPS:
-        # a step goes on when an earlier one failed for a part: it makes what there is
-        plan = PlanStepOperator(
-            task_id=f"plan_{step}", step=step, slots=manifest.pools[pool], trigger_rule="all_done_min_one_success"
-        )
+        # a step goes on when an earlier one failed for a part, or had nothing to do: it makes what there is
+        plan = PlanStepOperator(task_id=f"plan_{step}", step=step, slots=manifest.pools[pool], trigger_rule="all_done")
         work = StepOperator.partial(task_id=step, step=step, pool=pool, outlets=_assets(entry, product)).expand(
             chunk=plan.output
         )

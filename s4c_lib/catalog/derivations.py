@@ -122,17 +122,15 @@ def plan(connection: Connection, key: WorkKey, pieces: Iterable[Piece], *, max_a
         ),
         values,
     )
-    # what was planned and is made meanwhile, or wanted no longer
+    # What was planned and is made meanwhile, or wanted no longer; compared here, as PostgreSQL does not know how many
+    # rows it has just written and takes a minute for 25 000.
+    statement = text(
+        f"SELECT d.id, d.product_id, d.tile FROM s4c.derivation d WHERE {_OF_KEY} AND d.state IN ('pending', 'failed')"
+    )
+    kept = {(piece.product_id, piece.tile) for piece in wanted}
+    gone = [row.id for row in connection.execute(statement, values) if (row.product_id, row.tile) not in kept]
     connection.execute(
-        text(
-            f"""
-            DELETE FROM s4c.derivation d WHERE {_OF_KEY} AND d.state IN ('pending', 'failed')
-              AND NOT EXISTS (
-                  SELECT 1 FROM unnest(CAST(:products AS bigint[]), CAST(:tiles AS text[])) AS w (product_id, tile)
-                  WHERE w.product_id = d.product_id AND w.tile = d.tile)
-            """
-        ),
-        values,
+        text("DELETE FROM s4c.derivation WHERE id = ANY(:ids) AND state IN ('pending', 'failed')"), {"ids": gone}
     )
     return int(
         connection.execute(

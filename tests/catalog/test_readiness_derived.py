@@ -84,6 +84,17 @@ def test_statistics_of_every_wanted_variable_are_waited_for(connection: Connecti
     assert judge(connection, season, "s4c_l4a").ready
 
 
+def test_a_variable_that_is_switched_off_is_said_to_be_never_made(connection: Connection, season: Season) -> None:
+    """Or a run would wait for ever for what the ingest it names does not make."""
+    radar(connection, season, "AMP", "s1_amp", statistics=False)
+    assert "never" not in rule(judge(connection, season), "R3 s1").text
+    set_value(connection, "processor.s4c_mdb1.amp_enabled", False, actor="anna", season=season)
+    assert (
+        "never vv, vh: switched off for the season by processor.s4c_mdb1"
+        in rule(judge(connection, season), "R3 s1").text
+    )
+
+
 def test_statistics_of_bands_may_be_of_the_l2a(connection: Connection, season: Season) -> None:
     l2a, _ = optical(connection, season, "S2", variables=("ndvi",))
     put_statistics(connection, season, l2a, OPTICAL[1:])
