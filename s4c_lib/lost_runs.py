@@ -32,7 +32,7 @@ def release_dead(database: Database, job: Job, *, now: datetime) -> bool:
     with database.begin() as connection:
         if not process_gone(connection, job, now):
             return False
-        _give_back(connection, job.id)
+        give_back(connection, job.id)
         jobs.finish(connection, job.id, JobState.FAILED, reason="lost", detail="its process is gone")
     log.warning("lost job closed", job=job.id, detail="its process is gone")
     return True
@@ -47,13 +47,13 @@ def release_lost(database: Database, job_id: int, run_state: str | None) -> bool
         if job.ended:
             return False
         text = "Airflow no longer knows the run" if run_state is None else f"its Airflow run ended {run_state}"
-        _give_back(connection, job_id)
+        give_back(connection, job_id)
         jobs.finish(connection, job_id, JobState.FAILED, reason="lost", detail=text)
     log.warning("lost job closed", job=job_id, detail=text)
     return True
 
 
-def _give_back(connection: Connection, job_id: int) -> None:
+def give_back(connection: Connection, job_id: int) -> None:
     """Free what the run held, so that the next one need not wait for its leases to end."""
     prefix = f"job {job_id} "
     transfers.give_back(connection, prefix)

@@ -151,12 +151,11 @@ def _close(session: Session, job_id: int, counts: dict[str, int]) -> Job:
 
 def _fail(session: Session, job_id: int, error: str, reason: str) -> None:
     """Close a job as failed and give back what it held, so that the next run need not wait for its leases."""
-    from s4c_lib.catalog import derivations, transfers, units
+    from s4c_lib.lost_runs import give_back
     from s4c_lib.runs import fail_run
 
     with session.read() as connection:
-        for holdings in (transfers, units, derivations):
-            holdings.give_back(connection, f"job {job_id} ")
+        give_back(connection, job_id)
     fail_run(session.database, job_id, error, reason)
 
 

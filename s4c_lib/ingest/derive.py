@@ -29,12 +29,14 @@ class DeriveOutcome:
 
     Parameters
     ----------
+    put_off : pieces that cannot begin yet: a program is not configured, or a chain waits for more dates.
     reasons : failed pieces by reason code.
     """
 
     made: int = 0
     empty: int = 0
     failed: int = 0
+    put_off: int = 0
     seconds: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
 

@@ -166,6 +166,7 @@ def _one(
                 error=error.one_line,
                 until=clock() + pause,
             )
+        outcome.put_off += 1
         log.warning("put off", product=acquisition.source_product_name, error=error.one_line)
         return
     except Sen4capError as error:

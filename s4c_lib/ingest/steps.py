@@ -104,6 +104,7 @@ def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
         step.makes: outcome.made,
         f"{step.makes}_empty": outcome.empty,
         f"{step.makes}_failed": outcome.failed,
+        f"{step.makes}_put_off": outcome.put_off,
         **{f"{step.makes}_failed_{reason}": count for reason, count in sorted(outcome.reasons.items())},
     }
     if step.name == "preprocess":

@@ -222,6 +222,25 @@ def test_failed_pre_processing_is_tried_again(s4c: Run, ingested: Ready, databas
     assert s4c("acquisitions", "explain", item, "--json").json["state"] == "processed"
 
 
+def test_an_l3b_that_was_given_up_is_tried_again(s4c: Run, ingested: Ready, database: Database) -> None:
+    item = s4c("acquisitions", "list", *ingested, "--state", "processed", "--satellite", "s2", "--json").json[0]["id"]
+    s4c("config", "set", "processor.l3b.lai.tiles_filter", "31UFS")
+    with database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO s4c.derivation (site_id, processor_id, product_id, tile, config_hash, state, attempts, "
+                "retryable, reason_code) SELECT x.site_id, 3, p.id, '31UFS', 'h', 'failed', 3, false, 'internal' "
+                "FROM s4c.product p JOIN s4c.product_site x ON x.product_id = p.id WHERE p.acquisition_id = :id"
+            ),
+            {"id": item},
+        )
+    s4c("acquisitions", "retry", item)
+    with database.begin() as connection:
+        state = connection.execute(text("SELECT state::text, attempts, retryable FROM s4c.derivation")).one()
+    assert tuple(state) == ("pending", 0, True)
+    assert "nothing to try again" in s4c("acquisitions", "retry", item, code=2).err
+
+
 def test_products_are_filtered_and_shown(s4c: Run, ingested: Ready) -> None:
     site = ingested[0]
     everything = s4c("products", "list", site, "--json").json
