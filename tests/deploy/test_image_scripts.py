@@ -1,4 +1,4 @@
-"""deploy/*.sh and the Dockerfile: what they refuse, and that the image they make works, as a user who is not root."""
+"""deploy/*.sh and the Dockerfile: what they refuse, and what they start. The image itself: test_compose.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 from compose_services import REPOSITORY, copy_build_context, make_secrets
-
-from tests.deploy.conftest import IMAGE_UID, Image
 
 ENTRYPOINT = REPOSITORY / "deploy" / "entrypoint.sh"
 SECRETS = (
@@ -192,55 +190,3 @@ def test_the_build_context_holds_the_project_and_nothing_private(tmp_path: Path)
 def test_scripts_are_executable_and_parse(script: Path) -> None:
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
-
-
-def in_image(image: Image, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    command = image.host.as_user(["/opt/sen4cap/deploy/entrypoint.sh", *arguments])
-    path = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-    return subprocess.run(command, env={**path, **env}, cwd="/", capture_output=True, text=True, timeout=60)
-
-
-@pytest.mark.slow
-def test_the_image_serves_both_command_lines_to_its_user(image: Image) -> None:
-    version = in_image(image, "airflow", "version")
-    assert version.returncode == 0, version.stderr
-    locked = re.search(r'name = "apache-airflow"\nversion = "([^"]+)"', (REPOSITORY / "uv.lock").read_text("utf-8"))
-    assert locked is not None
-    assert locked[1] in version.stdout
-    usage = in_image(image, "s4c", "--help")
-    assert usage.returncode == 0, usage.stderr
-    assert "Usage" in usage.stdout
-
-
-@pytest.mark.slow
-def test_the_image_belongs_to_root_and_its_state_to_its_user(image: Image) -> None:
-    state = image.root / "var/lib/sen4cap"
-    for folder in (state, state / "airflow", state / "products", state / "downloads"):
-        assert (folder.stat().st_uid, folder.stat().st_gid) == (IMAGE_UID, IMAGE_UID)
-    program = image.root / "opt/sen4cap"
-    assert {path.lstat().st_uid for path in (program, *(program / "deploy").rglob("*"))} == {0}
-    probe = image.host.as_user(["sh", "-c", "id -u; touch /opt/sen4cap/x"])
-    asked = subprocess.run(probe, cwd="/", capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
-    assert asked.stdout.strip() == str(IMAGE_UID)
-    assert asked.returncode != 0
-
-
-@pytest.mark.slow
-def test_the_image_is_compiled(image: Image) -> None:
-    site = next((image.root / "opt/sen4cap/.venv/lib").glob("python3.*")) / "site-packages"
-    for source in (
-        site / "airflow/settings.py",
-        site / "pandas/core/frame.py",
-        image.root / "opt/sen4cap/s4c_lib/errors.py",
-    ):
-        assert list((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")), source
-
-
-@pytest.mark.slow
-def test_a_second_installation_changes_nothing(image: Image) -> None:
-    users = (image.root / "etc/passwd").read_bytes()
-    again = image.install()
-    assert again.returncode == 0, again.stderr
-    assert "apt-get" not in again.stdout
-    assert not re.search(r"Installed \d+ packages", again.stderr)
-    assert (image.root / "etc/passwd").read_bytes() == users
