@@ -47,7 +47,7 @@ class PlanStep(Protocol):
 
 
 class PlanChunks(Protocol):
-    """Divides a step whose pieces wait for each other over parallel tasks."""
+    """Divides the pieces of a step over parallel tasks."""
 
     def __call__(self, database: Database, context: IngestContext, *, now: datetime, slots: int) -> list[int]:
         """Return how many pieces each task takes at most."""
@@ -59,14 +59,12 @@ class DerivedStep:
 
     Attributes
     ----------
-    module : where ``plan`` and ``run`` are; imported when the step is taken.
-    pool : Airflow's pool of its tasks.
+    module : where ``plan_<name>``, ``run_<name>`` and ``chunks_of`` are; imported when the step is taken.
     makes : name of what is made, in counts.
     """
 
     name: str
     module: str
-    pool: str
     makes: str
 
     def plan(self, database: Database, context: IngestContext, *, now: datetime) -> int:
@@ -87,9 +85,9 @@ class DerivedStep:
 
 
 DERIVED = (
-    DerivedStep("preprocess", "s4c_lib.ingest.preprocess", "cpu", "l2a"),
-    DerivedStep("vegetation", "s4c_lib.ingest.vegetation", "cpu", "l3b"),
-    DerivedStep("statistics", "s4c_lib.ingest.statistics", "cpu", "statistics"),
+    DerivedStep("preprocess", "s4c_lib.ingest.preprocess", "l2a"),
+    DerivedStep("vegetation", "s4c_lib.ingest.vegetation", "l3b"),
+    DerivedStep("statistics", "s4c_lib.ingest.statistics", "statistics"),
 )
 
 
