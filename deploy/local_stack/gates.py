@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +43,28 @@ TESTS = (
 
 
 def run_gates(gates: Sequence[Gate], environ: Mapping[str, str]) -> list[str]:
-    """Run all gates, also after a failure; return the names of those that failed."""
+    """Run all gates, also after a failure; return the names of those that failed.
+
+    The tests that failed are named again at the very end, where whoever sees only the end of the output finds them.
+    """
+    with tempfile.TemporaryDirectory(prefix="s4c-gates-") as reports:
+        failed = _run(gates, environ, Path(reports))
+        for line in failed_tests(Path(reports)):
+            print(f"=== failed: {line}", flush=True)
+    return failed
+
+
+def failed_tests(reports: Path) -> Iterator[str]:
+    """Name the tests that failed, with the first line of what they said, from pytest's reports in a folder."""
+    for report in sorted(reports.glob("*.xml")):
+        for case in ET.parse(report).iter("testcase"):
+            for kind in ("failure", "error"):
+                for found in case.findall(kind):
+                    said = (found.get("message") or kind).strip().splitlines()[0]
+                    yield f"{case.get('classname')}.{case.get('name')}: {said[:300]}"
+
+
+def _run(gates: Sequence[Gate], environ: Mapping[str, str], reports: Path) -> list[str]:
     env = {key: value for key, value in environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY / "plugins"), environ.get("PYTHONPATH"))))
     programs = Path(sys.executable).parent
@@ -50,6 +73,8 @@ def run_gates(gates: Sequence[Gate], environ: Mapping[str, str]) -> list[str]:
         print(f"=== {number}/{len(gates)} {gate.name}", flush=True)
         begun = time.monotonic()
         command = (str(programs / gate.command[0]), *gate.command[1:])
+        if gate.command[0] == "pytest":
+            command = (*command, f"--junitxml={reports / f'{number}.xml'}")
         # Out of the terminal's group, so that Ctrl-C reaches pytest once: a second one would cut its teardown short.
         spec = ServiceSpec(gate.name, command, env, REPOSITORY, stop_signal=signal.SIGINT, grace=STOP_SECONDS)
         code = run(spec)

@@ -26,6 +26,18 @@ def test_every_gate_runs_and_those_that_failed_are_named_before_the_last(capfd: 
     assert lines[-1] == "summary"
 
 
+def test_tests_that_failed_are_named_again_at_the_very_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tests = tmp_path / "test_it.py"
+    tests.write_text("def test_wrong():\n    assert 1 == 2\n\n\ndef test_right():\n    assert 1\n", encoding="utf-8")
+    quiet = Gate(
+        "tests", ("pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path), str(tests))
+    )
+    assert run_gates((quiet, Gate("last", ("python", "-c", "print('later')"))), os.environ) == ["tests"]
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[-2] == "later"
+    assert lines[-1] == "=== failed: test_it.test_wrong: assert 1 == 2"
+
+
 def test_ctrl_c_lets_a_gate_clean_up(tmp_path: Path) -> None:
     """A gate gets SIGINT once and time to stop what it started."""
     script = (
