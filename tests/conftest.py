@@ -19,11 +19,28 @@ from s4c_lib.kernel_cache import use_cache
 from s4c_lib.settings import MIGRATIONS
 
 # How long an example takes depends on what else the machine does; no test here is timed.
-hypothesis.settings.register_profile("s4c", deadline=None)
+# The same examples every time: a change is judged by what it changes. `--hypothesis-profile search` looks for new ones.
+hypothesis.settings.register_profile(
+    "s4c", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("s4c")
 
 # Not the user's: a test compiles what an earlier run of the tests has not.
 KERNELS = Path(__file__).resolve().parents[1] / ".local" / "kernels"
+TESTS = Path(__file__).resolve().parent
+# One running Airflow; the file system of one image.
+TOGETHER = ("end_to_end/", "deploy/test_compose")
+LONG = (
+    "end_to_end/",
+    "deploy/test_compose",
+    "deploy/test_local_stack",
+    "cli/test_synthetic_commands",
+    "ingest/",
+    "dags/",
+    "synthetic/",
+    "cli/",
+)
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 
@@ -34,9 +51,23 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests talk to this machine only (pytest-socket)."""
+    """Let tests talk to this machine only (pytest-socket), and give workers whole files, the longest first."""
     for item in items:
         item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=_turn)
+
+
+def _group(item: pytest.Item) -> str:
+    """What one worker does: a file, or the files that share what is dear to make."""
+    file = item.path.relative_to(TESTS).as_posix()
+    return next((one for one in TOGETHER if file.startswith(one)), file)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Files that take minutes come first, so that no worker is left with one at the end."""
+    file = item.path.relative_to(TESTS).as_posix()
+    return next((turn for turn, long in enumerate(LONG) if file.startswith(long)), len(LONG))
 
 
 @pytest.fixture(scope="session")
