@@ -54,6 +54,11 @@ def shell(text: str) -> Command:
     return Command(("/bin/sh", "-c", text))
 
 
+def said_numbers(log: Path) -> list[int]:
+    """Process numbers a program has printed so far."""
+    return [int(line) for line in program_lines(log) if line.isdigit()]
+
+
 def test_output_and_errors_reach_the_log_and_arguments_no_shell(tmp_path: Path) -> None:
     log = tmp_path / "log" / "a.log"
     command = Command(
@@ -81,7 +86,8 @@ def test_an_interruption_ends_the_program_and_its_children(tmp_path: Path) -> No
     log = tmp_path / "a.log"
 
     def interrupt(_seconds: float) -> None:
-        raise KeyboardInterrupt
+        if said_numbers(log):  # it has started its child
+            raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("s4c_lib.preprocessing.process_run._BEAT_SECONDS", 0.2)
@@ -89,7 +95,7 @@ def test_an_interruption_ends_the_program_and_its_children(tmp_path: Path) -> No
             run_process(
                 shell("sleep 600 & echo $!; wait"), cwd=tmp_path, log=log, timeout_seconds=60, heartbeat=interrupt
             )
-    assert not alive(int(program_lines(log)[0]))
+    assert not alive(said_numbers(log)[0])
 
 
 def test_a_killed_command_line_takes_its_program_with_it(tmp_path: Path) -> None:
@@ -103,12 +109,11 @@ def test_a_killed_command_line_takes_its_program_with_it(tmp_path: Path) -> None
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).resolve().parents[2]) as process:
         deadline = time.monotonic() + 30
-        while not [line for line in program_lines(log) if line.isdigit()] and time.monotonic() < deadline:
+        while not said_numbers(log) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 128 + signal.SIGTERM
-    child = int(next(line for line in program_lines(log) if line.isdigit()))
-    assert not alive(child)
+    assert not alive(said_numbers(log)[0])
 
 
 def test_an_interruption_while_the_program_is_being_started_ends_it_too(
@@ -119,13 +124,15 @@ def test_an_interruption_while_the_program_is_being_started_ends_it_too(
     def start_slowly(*arguments: Any, **options: Any) -> Any:
         process = subprocess.Popen(*arguments, **options)
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)  # the program runs, and nobody knows of it yet
+        deadline = time.monotonic() + 30
+        while not said_numbers(log) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the program runs, and nobody knows of it yet
         return process
 
     monkeypatch.setattr(process_run, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": start_slowly}))
     with pytest.raises(KeyboardInterrupt):
         run_process(shell("echo $$; exec sleep 600"), cwd=tmp_path, log=log, timeout_seconds=60)
-    assert not alive(int(program_lines(log)[0]))
+    assert not alive(said_numbers(log)[0])
 
 
 def test_each_run_knows_where_its_output_begins(tmp_path: Path) -> None:
