@@ -11,12 +11,12 @@ import stat
 import struct
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from s4c_lib.damaged_archives import DAMAGED_ZIP
 from s4c_lib.errors import DiskFullError, InputError, StorageError
 
 _CHUNK: Final = 1 << 20
@@ -125,7 +125,7 @@ def extract_dataset(
             files = _with_side_files(chosen, entries)
             folder = Path(tempfile.mkdtemp(prefix="dataset-", dir=work_dir))
             return ExtractedDataset(_extract(archive, path.name, files, folder), chosen.stem)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGED_ZIP as error:
         raise _unreadable(path.name, error) from error
 
 

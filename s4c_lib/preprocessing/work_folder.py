@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from s4c_lib.damaged_archives import DAMAGED_ZIP
 from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError
 from s4c_lib.preprocessing.executor import ExecutorError
 from s4c_lib.preprocessing.launcher import Mount
@@ -103,7 +104,7 @@ def unpacked(product: Path, into: Path) -> Path:
     part = emptied(into / f".{target.name}.part")
     try:
         _extract(product, tree, part)
-    except (EOFError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+    except (tarfile.TarError, *DAMAGED_ZIP) as error:
         raise ProductCorruptError(f"{product} is damaged: {error}", hint="fetch it again") from error
     remove_tree(target)
     part.replace(target)

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Final
 
+from s4c_lib.damaged_archives import DAMAGED_ZIP
 from s4c_lib.errors import ProductCorruptError, Sen4capError, StorageError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.readers.scene import Layer
@@ -98,7 +99,7 @@ def document(path: str) -> bytes:
             member = found["member"]
             stream = tar.extractfile(member if member in tar.getnames() else f"./{member}")
             return b"" if stream is None else stream.read()
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+    except (OSError, KeyError, RuntimeError, tarfile.TarError, *DAMAGED_ZIP) as error:
         raise ProductCorruptError(f"cannot read {shown(path)}: {error}", hint="fetch the product again") from error
 
 

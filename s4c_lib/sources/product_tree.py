@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from s4c_lib.damaged_archives import DAMAGED_ZIP
 from s4c_lib.errors import ProductCorruptError, StorageError
 from s4c_lib.sources.product_names import parse_product_name
 
@@ -156,7 +157,7 @@ class ProductTree:
                 return b"" if stream is None else stream.read()
         except PermissionError as error:
             raise unreadable(error, self.path) from error
-        except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        except (OSError, RuntimeError, tarfile.TarError, *DAMAGED_ZIP) as error:
             raise ProductCorruptError(
                 f"cannot read {self.where(name)}: {error}", hint="fetch the product again"
             ) from error
@@ -178,7 +179,7 @@ def _zip_members(path: Path) -> dict[str, int]:
             return {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
     except PermissionError as error:
         raise unreadable(error, path) from error
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, *DAMAGED_ZIP) as error:
         raise ProductCorruptError(
             f"{path} is not a readable zip archive: {error}", hint="it may still be arriving; else fetch it again"
         ) from error

@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from s4c_lib.damaged_archives import DAMAGED_ZIP
 from s4c_lib.errors import ProductCorruptError
 from s4c_lib.sources.metadata_files import elements, parse_xml
 from s4c_lib.sources.model import TileProblem
@@ -77,7 +78,7 @@ def _check_crc(path: Path) -> None:
             damaged = archive.testzip()
     except PermissionError as error:
         raise unreadable(error, path) from error
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, RuntimeError, *DAMAGED_ZIP) as error:
         raise ProductCorruptError(f"{path} is a damaged zip archive: {error}", hint="fetch it again") from error
     if damaged is not None:
         raise ProductCorruptError(f"{path}!{damaged} is damaged: its checksum differs", hint="fetch it again")

@@ -268,6 +268,21 @@ def test_prj_is_not_required_here(tmp_path, work, parts):
     assert not open_dataset_archive(path, work).with_suffix(".prj").exists()
 
 
+@pytest.mark.parametrize("name", [b"\xff\xfe.shp", b""])
+def test_zip_01_names_that_cannot_be_names(tmp_path, work, parts, name):
+    path = archive(tmp_path / "a.zip", {"ab.shp": parts[".shp"]})
+    data = path.read_bytes()
+    at = data.index(b"PK\x01\x02")
+    entry = bytearray(data[at:])
+    entry[8:10] = struct.pack("<H", 0x800)  # the name is UTF-8, it says
+    entry[28:30] = struct.pack("<H", len(name))
+    entry[46:52] = name
+    end = entry.index(b"PK\x05\x06")
+    entry[end + 12 : end + 16] = struct.pack("<L", end)
+    path.write_bytes(data[:at] + entry)
+    assert refused("ZIP-01", path, work)
+
+
 @given(st.binary(max_size=400), st.integers(0, 3000))
 def test_damaged_archives_are_refused_or_read_never_worse(tmp_path_factory, parts, noise, position):
     folder = tmp_path_factory.mktemp("noise")
