@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -28,18 +29,17 @@ hypothesis.settings.load_profile("s4c")
 
 # Not the user's: a test compiles what an earlier run of the tests has not.
 KERNELS = Path(__file__).resolve().parents[1] / ".local" / "kernels"
-TESTS = Path(__file__).resolve().parent
-# One running Airflow; the file system of one image.
-TOGETHER = ("end_to_end/", "deploy/test_compose")
+# One running Airflow for all of them.
+TOGETHER = ("tests/end_to_end/",)
 LONG = (
-    "end_to_end/",
-    "deploy/test_compose",
-    "deploy/test_local_stack",
-    "cli/test_synthetic_commands",
-    "ingest/",
-    "dags/",
-    "synthetic/",
-    "cli/",
+    *TOGETHER,
+    "tests/deploy/test_compose",
+    "tests/deploy/test_local_stack",
+    "tests/cli/test_synthetic_commands",
+    "tests/ingest/",
+    "tests/dags/",
+    "tests/synthetic/",
+    "tests/cli/",
 )
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
@@ -51,23 +51,26 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests talk to this machine only (pytest-socket), and give workers whole files, the longest first."""
+    """Let tests talk to this machine only (pytest-socket); files that take minutes come first, so that no worker is
+    left with one at the end.
+    """
     for item in items:
         item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_turn)
+    items.sort(key=lambda item: next((turn for turn, long in enumerate(LONG) if long in item.nodeid), len(LONG)))
 
 
-def _group(item: pytest.Item) -> str:
-    """What one worker does: a file, or the files that share what is dear to make."""
-    file = item.path.relative_to(TESTS).as_posix()
-    return next((one for one in TOGETHER if file.startswith(one)), file)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, or the files that share what is dear to make (its own groups go by test names that
+    pytest 9 no longer lets it change).
+    """
+    from xdist.scheduler import LoadFileScheduling
 
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for group in TOGETHER if group in nodeid), nodeid.partition("::")[0])
 
-def _turn(item: pytest.Item) -> int:
-    """Files that take minutes come first, so that no worker is left with one at the end."""
-    file = item.path.relative_to(TESTS).as_posix()
-    return next((turn for turn, long in enumerate(LONG) if file.startswith(long)), len(LONG))
+    return Files(config, log)
 
 
 @pytest.fixture(scope="session")

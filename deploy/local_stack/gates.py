@@ -37,7 +37,7 @@ LINT = (
 
 # Each worker has a PostgreSQL of its own. One begins with the end-to-end tests, which share one Airflow and often wait:
 # so there are three on two cores.
-TESTS = (Gate("tests", ("pytest", "-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder", "--durations", "40")),)
+TESTS = (Gate("tests", ("pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "40")),)
 
 
 def run_gates(gates: Sequence[Gate], environ: Mapping[str, str]) -> list[str]:
