@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,17 +18,26 @@ from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA, QUARTILES, 
 OPTICAL_PASS: Final = timedelta(hours=10, minutes=30)
 RADAR_PASS: Final = timedelta(hours=18)
 
-_NEEDED: Final = ("parcel_id", "time", "variable", "mean", "n", "n_total")
+#: Pixels a parcel is taken to have where a file says nothing of them: a hectare of Sentinel-2.
+ASSUMED_PIXELS: Final = 100
+
+_NEEDED: Final = ("parcel_id", "time", "variable", "mean")
+_COUNTS: Final = ("n", "n_total")
 _TIMES: Final = ("time", "previous_time")
 _DATE_LENGTH: Final = len("2021-05-02")
 _DELIMITERS: Final = ",;\t"
 
 
-def read_observation_file(path: Path) -> pa.Table:
+def read_observation_file(path: Path, variables: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet or CSV file of observations; a bare date means 10:30 for optical variables, 18:00 for radar.
 
-    Columns are found by name in any order, others are left out. Needed are parcel_id, time, variable, mean, n and
-    n_total; the rest is null where the file has none.
+    Columns are found by name in any order, others are left out. Needed are parcel_id, time, variable and mean; the
+    rest is null where the file has none. Of n and n_total one stands for the other; where both are missing a parcel is
+    taken to have `ASSUMED_PIXELS`, all valid where there is a mean.
+
+    Parameters
+    ----------
+    variables : the others are left out; all by default.
 
     Returns
     -------
@@ -41,12 +51,13 @@ def read_observation_file(path: Path) -> pa.Table:
     if not path.is_file():
         raise NotFoundError(f"there is no file of observations {path}")
     try:
-        table = _csv(path) if path.suffix.lower() in (".csv", ".txt", ".tsv") else _parquet(path)
+        table = _csv(path) if path.suffix.lower() in (".csv", ".txt", ".tsv") else _parquet(path, variables)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} cannot be read as a table of observations: {error}") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error}") from error
-    return as_observations(table, path)
+    rows = as_observations(table, path)
+    return rows if variables is None else rows.filter(_among(rows.column("variable"), variables))
 
 
 def as_observations(table: pa.Table, path: Path) -> pa.Table:
@@ -60,10 +71,13 @@ def as_observations(table: pa.Table, path: Path) -> pa.Table:
     if lacking:
         raise InputError(f"{path} has no column {', '.join(lacking)}", hint=f"needed: {', '.join(_NEEDED)}")
     variable = pc.utf8_lower(_cast(table.column("variable"), pa.string(), path, "variable"))
+    counts = _counts(table, path)
     columns, fields = [], []
     for field in (*OBSERVATION_SCHEMA, *(pa.field(name, pa.float32()) for name in QUARTILES)):
         if field.name == "variable":
             column = variable
+        elif field.name in counts:
+            column = counts[field.name]
         elif field.name not in table.column_names:
             if field.name in QUARTILES:
                 continue
@@ -79,6 +93,23 @@ def as_observations(table: pa.Table, path: Path) -> pa.Table:
         columns.append(column)
         fields.append(field)
     return pa.table(columns, schema=pa.schema(fields))
+
+
+def _counts(table: pa.Table, path: Path) -> dict[str, Any]:
+    """Valid pixels and pixels in all."""
+    there = [name for name in _COUNTS if name in table.column_names]
+    given = [_cast(table.column(name), pa.int32(), path, name) for name in there]
+    mean = table.column("mean").cast(pa.float64(), safe=False)
+    seen = pc.fill_null(pc.invert(pc.is_nan(mean)), False)
+    some = pc.coalesce(*given, pa.chunked_array([pa.repeat(pa.scalar(ASSUMED_PIXELS, pa.int32()), table.num_rows)]))
+    own = dict(zip(there, given, strict=True))
+    n_total = pc.coalesce(own["n_total"], some) if "n_total" in own else some
+    valid = pc.if_else(seen, n_total, pa.scalar(0, pa.int32()))
+    return {"n": pc.coalesce(own["n"], valid) if "n" in own else valid, "n_total": n_total}
+
+
+def _among(variable: Any, variables: Sequence[str]) -> Any:
+    return pc.is_in(pc.utf8_lower(variable.cast(pa.string())), value_set=pa.array(list(variables), pa.string()))
 
 
 def _csv(path: Path) -> pa.Table:
@@ -101,12 +132,17 @@ def _csv(path: Path) -> pa.Table:
     )
 
 
-def _parquet(path: Path) -> pa.Table:
+def _parquet(path: Path, variables: Sequence[str] | None) -> pa.Table:
+    """Rows of a file; of some variables only, if the others can be told, a row group at a time."""
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path, memory_map=True)
-    wanted = [name for name in (*OBSERVATION_SCHEMA.names, *QUARTILES) if name in file.schema_arrow.names]
-    return file.read(columns=wanted, use_threads=False)
+    names = file.schema_arrow.names
+    wanted = [name for name in (*OBSERVATION_SCHEMA.names, *QUARTILES) if name in names]
+    if variables is None or "variable" not in names or not file.num_row_groups:
+        return file.read(columns=wanted, use_threads=False)
+    groups = (file.read_row_group(at, columns=wanted, use_threads=False) for at in range(file.num_row_groups))
+    return pa.concat_tables([rows.filter(_among(rows.column("variable"), variables)) for rows in groups])
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType, path: Path, name: str) -> pa.ChunkedArray:

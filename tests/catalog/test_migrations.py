@@ -134,6 +134,10 @@ def fill(connection: Connection) -> None:
         fill_declarations(connection, site.id, season)
     if "derivation" in present(connection):
         fill_derived(connection, site.id, made[0])
+    if "l4b_result" in present(connection):
+        fill_mowing(connection, made[0])
+    if "l4a_result" in present(connection):
+        fill_crop_type(connection, made[0])
 
 
 def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:
@@ -169,6 +173,34 @@ def fill_derived(connection: Connection, site_id: int, product_id: int) -> None:
         ),
         values,
     )
+
+
+def fill_mowing(connection: Connection, product_id: int) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO s4c.l4b_result (product_id, new_id, mow_n, proc, compl, n_clear, n_pairs, status, decision) "
+            "VALUES (:id, 1, 1, true, 1, 9, 0, 'processed', 'yes')"
+        ),
+        {"id": product_id},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO s4c.l4b_event (product_id, new_id, seq, place, reported, dstart, dend, conf, mission, n) "
+            "VALUES (:id, 1, 1, 1, true, '2024-05-01', '2024-05-06', 0.6, 'S2', 1)"
+        ),
+        {"id": product_id},
+    )
+
+
+def fill_crop_type(connection: Connection, product_id: int) -> None:
+    for statement in (
+        "INSERT INTO s4c.l4a_result (product_id, new_id, ct_status, ct_purpose, feat_imputed, verdict, reason) "
+        "VALUES (:id, 1, 'no_lut', 0, false, 'cannot tell', 'x')",
+        "INSERT INTO s4c.l4a_div_holding VALUES (:id, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'Category1', "
+        "'Compliant', 'x')",
+        "INSERT INTO s4c.l4a_div_parcel VALUES (:id, 1, 1, 'Classified_conform', 'Category1', 'Compliant', 9, 'x')",
+    ):
+        connection.execute(text(statement), {"id": product_id})
 
 
 def product(connection: Connection, name: str, site_id: int, acquisition_id: int, job_id: int) -> int:

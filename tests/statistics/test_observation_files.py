@@ -71,7 +71,7 @@ def test_parquet_with_days(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("parcel_id,time,mean\n1,2021-05-02,1\n", "variable, n, n_total"),
+        ("parcel_id,time,mean\n1,2021-05-02,1\n", "no column variable"),
         ("parcel_id,time,variable,mean,n,n_total\n1,02/05/2021,ndvi,1,1,1\n", "02/05/2021"),
         ("parcel_id,time,variable,mean,n,n_total\n,2021-05-02,ndvi,1,1,1\n", "1 rows have no parcel_id"),
         ("parcel_id,time,variable,mean,n,n_total\nA12,2021-05-02,ndvi,1,1,1\n", "A12"),
@@ -83,6 +83,36 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str, said: str)
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         read_observation_file(path)
+
+
+def test_a_file_without_counts_is_of_parcels_that_are_large_enough(tmp_path: Path) -> None:
+    path = tmp_path / "observations.csv"
+    head, rows = "parcel_id,time,variable,mean", ["1,2021-05-02,ndvi,0.5", "1,2021-05-03,ndvi,"]
+    for more, values, expected in (
+        ("", ("", ""), [(100, 100), (0, 100)]),
+        (",n", (",7", ","), [(7, 7), (0, 100)]),
+        (",n_total", (",9", ",9"), [(9, 9), (0, 9)]),
+        (",n,n_total", (",3,9", ",0,9"), [(3, 9), (0, 9)]),
+    ):
+        path.write_text(
+            "\n".join([head + more, *(row + value for row, value in zip(rows, values, strict=True))]) + "\n"
+        )
+        table = read_observation_file(path)
+        counts = zip(table.column("n").to_pylist(), table.column("n_total").to_pylist(), strict=True)
+        assert list(counts) == expected, more
+
+
+def test_only_some_variables_are_read(tmp_path: Path) -> None:
+    rows = {
+        "parcel_id": [1, 1, 2],
+        "time": [date(2021, 5, 2)] * 3,
+        "variable": ["NDVI", "vv", "lai"],
+        "mean": [0.5] * 3,
+    }
+    path = tmp_path / "observations.parquet"
+    pq.write_table(pa.table(rows), path, row_group_size=1)
+    assert read_observation_file(path, ("ndvi", "vv")).column("variable").to_pylist() == ["ndvi", "vv"]
+    assert read_observation_file(path, ("b02",)).num_rows == 0
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The DAG of L4B as Airflow runs it: a custom job from its form, and one that has no input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from derived_rows import optical, settle
+from domain_rows import make_enabled
+from uploaded_rows import give_everything
+
+from s4c_lib.catalog import jobs, products
+from s4c_lib.catalog.config_values import set_value
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.results_l4b import read_events
+from s4c_lib.manifest import write_manifest
+from tests.dags.conftest import entries, manifest_of
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+KEY = "processor.s4c_l4b"
+SERIES = (0.83, 0.84, 0.84, 0.40, 0.45, 0.55, 0.65, 0.72, 0.78, 0.80)
+
+
+@pytest.mark.slow
+def test_a_custom_job_detects_mowing_and_one_without_input_is_skipped(
+    database: Database, database_url: str, tmp_path: Path, airflow_environment: dict[str, str]
+) -> None:
+    root = tmp_path / "products"
+    with database.begin() as connection:
+        _, season = make_enabled(connection)
+        give_everything(connection, season, tmp_path / "declarations")
+        settle(connection, season, datetime(2025, 2, 1, tzinfo=UTC))
+        set_value(connection, "storage.products_path", str(root), actor="anna")
+        for number, value in enumerate(SERIES):
+            sensed = datetime(2024, 6, 1, 10, 36, tzinfo=UTC) + timedelta(days=5 * number)
+            optical(connection, season, f"S2_{number}", sensed=sensed, value=value, variables=("ndvi",), folder=root)
+    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest_of(*entries("alpha", "2024")))
+    environment = {
+        **airflow_environment,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
+        "AIRFLOW_CONN_S4C_DB": database_url,
+        "PYTHONPATH": str(REPOSITORY / "plugins"),
+    }
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    days = {f"{KEY}.start_date": "2024-06-01", f"{KEY}.end_date": "2024-07-20"}
+    dag = {"dag": "alpha__2024__l4b_mowing"}
+    asked = [
+        {**dag, "logical_date": "2024-09-01", "conf": {**days, f"{KEY}.input_product_types": "S2"}},
+        {**dag, "logical_date": "2024-09-02", "conf": {f"{KEY}.input_product_types": "S1"}},
+    ]
+    answer = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *map(json.dumps, asked)],
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    found = json.loads(answer.stdout.strip().splitlines()[-1])
+    assert [one["tasks"].get("compute") for one in found] == ["success", "skipped"], answer.stderr[-2000:]
+    with database.begin() as connection:
+        made = jobs.list_jobs(connection, season_id=season.id)
+        (product,) = products.list_products(connection, season.site_id, product_type="s4c_l4b")
+        (event,) = read_events(connection, product.id).to_pylist()
+    assert [(str(job.state), job.reason) for job in reversed(made)] == [("succeeded", None), ("skipped", "no_inputs")]
+    assert (product.metadata["first_day"], product.metadata["last_day"]) == ("2024-06-01", "2024-07-20")
+    assert (f"{event['dstart']:%m-%d}", f"{event['dend']:%m-%d}", event["mission"]) == ("06-11", "06-16", "S2")
+    assert (Path(product.full_path) / "SEN4CAP_L4B_S2_MowingDetection.shp").exists()
