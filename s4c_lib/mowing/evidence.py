@@ -92,9 +92,11 @@ class _Passes:
             self.pair_of_gap = np.stack([self._first_after(at) for at in range(len(orbits))])
 
     def _first_after(self, orbit: int) -> npt.NDArray[np.int32]:
+        """Column of the pair that begins next after each gap, the shorter of two; -1 where none does soon."""
         starts = self.starts[orbit]
-        at = np.searchsorted(starts, self.gap_end - 1e-6)
-        there = np.minimum(at, len(starts) - 1)
+        order = np.lexsort((self.ends[orbit], starts))
+        at = np.searchsorted(starts[order], self.gap_end - 1e-6)
+        there = order[np.minimum(at, len(starts) - 1)]
         near = (at < len(starts)) & (starts[there] - self.gap_start <= _LONGEST_GAP)
         return np.where(near, there + self.columns[orbit], -1).astype(np.int32)
 

@@ -127,7 +127,7 @@ def read_l4b_configuration(
                 _note_idle(entry, target, found)
             elif first.is_first(entry, target.name):
                 taken[target.name] = entry
-                _take_setting(entry, target, settings, found)
+                _take_setting(entry, target, settings, found, sen4cap=known.title not in NATIVE)
     if sections and not any(section.name.casefold() in SECTIONS for section in sections):
         message = "The file has no section of an L4B configuration, such as [GENERAL_CONFIG] or [compliancy]."
         found.add("CFG-01", Severity.REFUSED, 0, message)
@@ -167,11 +167,17 @@ def _note_idle(entry: Entry, target: Target, found: LineFindings) -> None:
         found.add("CFG-02", Severity.WARNING, entry.line, message)
 
 
-def _take_setting(entry: Entry, target: Target, settings: dict[str, Value], found: LineFindings) -> None:
+def _take_setting(
+    entry: Entry, target: Target, settings: dict[str, Value], found: LineFindings, *, sen4cap: bool
+) -> None:
     if not target.name.startswith(PREFIX) or not entry.value:
         return
-    value = checked(entry, REGISTRY.get(target.name), found)
-    if value is not None:
+    parameter = REGISTRY.get(target.name)
+    value = checked(entry, parameter, found)
+    # Sen4CAP's files repeat every shipped value: one that was left as it came is no choice of the user's, and does not
+    # stand in the way of the better default.
+    shipped = [one.value for one in parameter.variants if (one.on, one.equals) == ("profile", "reference")]
+    if value is not None and not (sen4cap and value in shipped):
         settings[target.name] = value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from s4c_lib.parameters import REGISTRY
+from s4c_lib.parameters import REGISTRY, Scope
 
 PREFIX: Final = "processor.s4c_l4b"
 SHIPPED_TIMES: Final = {"s1_ascending": "18:00:00", "s1_descending": "06:00:00", "s2": "10:30:00"}
@@ -116,7 +116,8 @@ _LEGACY: Final = (
 def _own(part: str) -> dict[str, str]:
     """Registry keys below the prefix by what follows ``part``."""
     start = f"{PREFIX}.{part}"
-    ours = (parameter.key for parameter in REGISTRY if parameter.key.startswith(start))
+    # a file is for a season: what only a single run can be told does not belong in it
+    ours = (one.key for one in REGISTRY if one.key.startswith(start) and set(one.scopes) != {Scope.JOB})
     return {key.removeprefix(start): key for key in ours if "." not in key.removeprefix(start)}
 
 

@@ -186,6 +186,13 @@ class TestOneOrbit:
         assert first.start.tolist() == second.start.tolist()
         assert first.confidence.tolist() == second.confidence.tolist()
 
+    def test_a_longer_pair_of_the_same_day_changes_no_date(self) -> None:
+        one = coherence(np.insert(mown(), 7, 0.2))
+        previous, time = (np.insert(times, 7, times[7]) for times in (one.previous_time[:-1], one.time[:-1]))
+        previous[7] -= 6 * DAY
+        events = weighed([Orbit(replace(one, previous_time=previous, time=time))])
+        assert (str(events.start[0]), str(events.end[0])) == ("2021-05-31T17:00:00", "2021-06-06T17:00:00")
+
 
 class TestOrbits:
     def test_the_date_is_between_passes_of_either_orbit(self) -> None:
