@@ -30,7 +30,13 @@ log = structlog.get_logger(__name__)
 # Modules with kernels: each has a function `warm_up` that calls every kernel of it once, on the smallest input, with
 # the types that callers use.
 KERNEL_MODULES: Final = (
+    "s4c_lib.mowing.evidence_kernels",
+    "s4c_lib.mowing.fusion_kernels",
+    "s4c_lib.mowing.optical_kernels",
+    "s4c_lib.mowing.radar_kernels",
     "s4c_lib.parcels.pixel_index_kernels",
+    "s4c_lib.practices.evidence_kernels",
+    "s4c_lib.practices.weekly_kernels",
     "s4c_lib.preprocessing.elevation.resampling_kernels",
     "s4c_lib.preprocessing.elevation.terrain",
     "s4c_lib.products.band_statistics",

@@ -48,12 +48,19 @@ class Processor:
 _PRACTICES = ("practices_cc", "practices_fl", "practices_nfc", "practices_na")
 
 PROCESSORS: Mapping[str, Processor] = {
-    "s4c_l4a": Processor("s4c_l4a", "crop type per declared parcel", "s4c_l4a", "l4a"),
+    "s4c_l4a": Processor(
+        "s4c_l4a",
+        "crop type per declared parcel",
+        "s4c_l4a",
+        "l4a",
+        entry_point="s4c_lib.l4.crop_type:run_crop_type",
+    ),
     "s4c_l4b": Processor(
         "s4c_l4b",
         "mowing events per grassland parcel",
         "s4c_l4b",
         "l4b",
+        entry_point="s4c_lib.l4.mowing:run_mowing",
         uploads=("declarations", "lut", "l4b_config"),
         radar_before=True,
     ),
@@ -62,6 +69,7 @@ PROCESSORS: Mapping[str, Processor] = {
         "agricultural practices per parcel",
         "s4c_l4c",
         "l4c",
+        entry_point="s4c_lib.l4.practices:run_practices",
         uploads=("declarations", "lut", "l4c_config", *_PRACTICES),
         soft_satellites=("l8",),
     ),

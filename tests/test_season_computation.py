@@ -334,7 +334,11 @@ def test_a_folder_in_place_is_taken_back_when_the_transaction_fails(
     assert (Path(before.full_path) / "run.json").read_bytes() == content
 
 
-def test_a_processor_that_is_not_in_this_release_says_so(database: Database, season: Season) -> None:
+def test_a_processor_that_is_not_in_this_release_says_so(
+    database: Database, season: Season, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = replace(processors.PROCESSORS["s4c_l4b"], entry_point=None)
+    monkeypatch.setattr(processors, "PROCESSORS", {**processors.PROCESSORS, "s4c_l4b": lacking})
     with database.begin() as connection:
         for polarisation in ("VV", "VH"):
             radar(connection, season, f"COHE_{polarisation}", "s1_cohe", polarisation)

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +14,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
+from crop_season import FEW, NOW, PARCELS, WRONG, fill_season
 from database_server import DatabaseServer
-from derived_rows import OPTICAL, optical, radar, settle
 from domain_rows import make_enabled
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from uploaded_rows import ACTOR, Field, declare, give_everything
 
 from s4c_lib import runs, season_computation
-from s4c_lib.catalog import auxdata, products
-from s4c_lib.catalog.auxdata import Kind
+from s4c_lib.catalog import products
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.products import Product
 from s4c_lib.catalog.results_l4a import read_div_holdings, read_div_parcels, read_results
 from s4c_lib.catalog.seasons import Season
-from s4c_lib.parcels.crop_lut import read_crop_lut
 from s4c_lib.runs import RunRequest, open_run
 from s4c_lib.season_run import NoResultError
-from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA
 
-NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
 L4A = RunRequest("alpha", "2024", "s4c_l4a", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A database that every test gets a copy of, and its files, which runs only add to."""

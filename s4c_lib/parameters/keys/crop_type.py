@@ -217,8 +217,34 @@ _RESULTS = (
     ),
 )
 
+_JUDGEMENT = (
+    Parameter(
+        f"{PREFIX}.judgement_error_rate",
+        Kind.FLOAT,
+        0.05,
+        "Accepted rate of wrong verdicts: of contradicted declarations that are right and of confirmed ones that are "
+        "wrong. A lower rate leaves more parcels without a verdict.",
+        minimum=0.001,
+        maximum=0.5,
+        processors=L4A,
+        form=L4A,
+    ),
+    _switch(
+        "calibrated_predictions",
+        True,
+        "Predicted crops and confidences are those of the calibrated probabilities, not the forest's own frequencies.",
+        (reference(False),),
+    ),
+    _choice(
+        "review_order",
+        ("chance", "area"),
+        "chance",
+        "Order for review: by the chance that the declaration is wrong, or by this chance times the area.",
+    ),
+)
+
 AREA = Area(
     "Crop type (L4A)",
     "A random forest learns the declared crops and predicts the crop of every parcel.",
-    (*_PARCELS, *_FEATURES, *_LEARNING, *_RESULTS),
+    (*_PARCELS, *_FEATURES, *_LEARNING, *_JUDGEMENT, *_RESULTS),
 )

@@ -1,0 +1,284 @@
+"""L4C as a run of a season: from practice tables and statistics to a published product, its files and its rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pyogrio
+import pytest
+from database_server import DatabaseServer
+from derived_rows import TYPES, make_product, optical, put_statistics, settle
+from domain_rows import make_acquisition, make_enabled
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from uploaded_rows import ACTOR, give_everything
+
+from s4c_lib import runs, season_computation
+from s4c_lib.catalog import jobs, products
+from s4c_lib.catalog.auxdata import Kind
+from s4c_lib.catalog.config_values import set_value
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.jobs import Job, JobState
+from s4c_lib.catalog.products import Product
+from s4c_lib.catalog.results_l4c import history, read_results
+from s4c_lib.catalog.seasons import Season
+from s4c_lib.catalog.sites import get_site
+from s4c_lib.parcels.l4c_presets import preset_text
+from s4c_lib.practices.sen4cap_table import COLUMNS
+from s4c_lib.runs import RunRequest, open_run
+from s4c_lib.season_run import NoResultError
+from s4c_lib.uploads.tables import TableParameters, import_table
+
+NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
+L4C = RunRequest("alpha", "2024", "s4c_l4c", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
+# A crop that is harvested in the week of 15 July, as in the base case of the specification; NDVI, dB of sigma0.
+NDVI = {
+    "05-10": 0.40, "05-25": 0.65, "06-10": 0.78, "06-25": 0.76, "07-05": 0.60, "07-20": 0.25, "08-05": 0.21,
+    "08-20": 0.20,
+}  # fmt: skip
+FIRST_PASS = datetime(2024, 5, 6, 17, tzinfo=UTC)
+PASSES = 20
+HARVEST = datetime(2024, 7, 15, tzinfo=UTC)
+CATCH_CROPS = """FIELD_ID;MAIN_CROP;VEG_START;H_START;H_END;PRACTICE;P_TYPE;P_START;P_END
+P4;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
+P2;259;2024-04-01;2024-09-30;2024-06-03;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
+P9;259;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
+P3;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-01;2024-08-25
+"""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A database that every test gets a copy of, and its files, which runs only add to."""
+
+    template: str
+    season: Season
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def prepared(
+    postgres: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prepared]:
+    """A past season with series of three parcels; the fourth was never seen."""
+    folder = tmp_path_factory.mktemp("practices")
+    url = postgres.create(migrated_template)
+    database = Database(url)
+    with database.begin() as connection:
+        _, season = make_enabled(connection)
+        give_everything(connection, season, folder / "declarations")
+        settle(connection, season, NOW)
+        for day, value in NDVI.items():
+            sensed = datetime.fromisoformat(f"2024-{day}T10:36:00+00:00")
+            optical(connection, season, day, sensed=sensed, value=value, variables=("ndvi",), folder=folder / "p")
+        for number in range(PASSES):
+            radar_pass(connection, season, FIRST_PASS + timedelta(days=6 * number), folder / "p")
+    database.engine.dispose()
+    yield Prepared(make_url(url).database or "", season, folder)
+    postgres.drop(url)
+
+
+def radar_pass(connection: Connection, season: Season, sensed: datetime, folder: Path) -> None:
+    """Backscatter and coherence of one day."""
+    bare = sensed >= HARVEST
+    measured = {
+        "s1_amp": {"vv": -24.0, "vh": -42.0 if bare else -38.0},
+        "s1_cohe": {"coherence_vv": 0.62 if bare else 0.25},
+    }
+    for kind, values in measured.items():
+        site = get_site(connection, season.site)
+        name = f"{kind}_{sensed:%m%d}"
+        number = make_acquisition(
+            connection, site, name, state="processed", satellite="s1", sensed=sensed, polarisation="VV"
+        )
+        connection.execute(text("UPDATE s4c.acquisition SET kind = :kind WHERE id = :id"), {"kind": kind, "id": number})
+        product = make_product(connection, season, name, TYPES[kind], sensed=sensed, acquisition=number, satellite="s1")
+        for variable, value in values.items():
+            put_statistics(connection, season, product, [variable], folder=folder, sensed=sensed, value=value)
+
+
+@pytest.fixture
+def season(prepared: Prepared) -> Season:
+    return prepared.season
+
+
+@pytest.fixture
+def database(postgres: DatabaseServer, prepared: Prepared) -> Iterator[Database]:
+    url = postgres.create(prepared.template)
+    database = Database(url)
+    with database.begin() as connection:
+        set_value(connection, "storage.products_path", str(prepared.folder / "p"), actor="anna")
+    yield database
+    database.engine.dispose()
+    postgres.drop(url)
+
+
+def give(database: Database, season: Season, kind: Kind, content: str, practices: Sequence[str] = ()) -> None:
+    """Import a table as a user does."""
+    with database.begin() as connection:
+        site = get_site(connection, season.site)
+    parameters = TableParameters(country="NLD", practices=tuple(practices))
+    outcome = import_table(
+        database, site, kind, season.year, content.encode(), parameters=parameters, actor=ACTOR, name=f"{kind}.csv"
+    )
+    assert outcome.changed, outcome.report
+
+
+def configure(database: Database, season: Season, *practices: str) -> None:
+    give(database, season, Kind.L4C_CONFIG, preset_text("NLD"), practices)
+
+
+def opened(database: Database, request: RunRequest) -> Job:
+    opening = open_run(database, request, now=NOW)
+    with database.begin() as connection:
+        return jobs.get_job(connection, opening.job_id)
+
+
+def run(database: Database, request: RunRequest) -> Product:
+    """Do what the tasks of a DAG do."""
+    opening = open_run(database, request, now=NOW)
+    assert opening.status == "started", opening.text
+    season_computation.carry_out(database, opening.job_id)
+    job = runs.close_run(database, opening.job_id, failed_tasks={})
+    assert job.state is JobState.SUCCEEDED
+    with database.begin() as connection:
+        return products.list_products(connection, job.site_id, product_type="s4c_l4c")[-1]
+
+
+def fails(database: Database, request: RunRequest, match: str, reason: str) -> None:
+    """Have a run that opens and gives no result."""
+    job = opened(database, request)
+    assert job.state is JobState.RUNNING, job.reason
+    with pytest.raises(NoResultError, match=match) as caught:
+        season_computation.carry_out(database, job.id)
+    assert caught.value.code == reason
+    runs.fail_run(database, job.id, caught.value.one_line, caught.value.code)
+    with database.begin() as connection:
+        jobs.acknowledge(connection, job.id, "anna")
+        assert not products.list_products(connection, job.site_id, product_type="s4c_l4c")
+
+
+def bytes_of(folder: Path, leave_out: Sequence[str] = ("run.json",)) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in leave_out}
+
+
+def test_a_run_judges_every_practice_it_can_and_repeats_itself_byte_for_byte(
+    database: Database, season: Season
+) -> None:
+    """J2, J3, J6 and J8 of the specification: no table of FL; NA is made of the declarations; P3, P4 are in both."""
+    configure(database, season, "CC", "FL", "NA")
+    give(database, season, Kind.PRACTICES_CC, CATCH_CROPS)
+    request = replace(L4C, settings={"processor.s4c_l4c.tillage_monitoring": True})
+    product = run(database, request)
+    folder = Path(product.full_path)
+    about = product.metadata
+    assert about["practices"] == ["CC", "NA"]
+    assert about["skipped_practices"] == {"FL": "there is no practice table of 2024"}
+    assert about["counts"]["STATUS"] == {"BAD_DATES": 1, "NOT_IN_SERIES": 3, "OK": 4}
+    assert about["counts"]["practices"]["NA"] == {"NA": 4, "harvests": 3, "rows": 4}
+    assert product.quality == "ok", "half of the rows have no result: not more than max_na_pct"
+    with database.begin() as connection:
+        rows = {(row["practice_id"], row["new_id"]): row for row in read_results(connection, product.id).to_pylist()}
+        (shown,) = connection.execute(
+            text('SELECT * FROM s4c.product_details_l4c WHERE practice_id = 2 AND "NewID" = 3')
+        ).mappings()
+        (told,) = history(connection, season.site_id, "2024", 4).to_pylist()[:1]
+    assert sorted(rows) == [(1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4)]
+    assert rows[2, 3]["h_w_start"] == date(2024, 7, 15)
+    assert (rows[2, 3]["c_index"], rows[2, 3]["rule"]) == ("POOR", "CC_LATE_HARVEST")
+    assert (rows[2, 2]["status"], rows[2, 4]["status"]) == ("BAD_DATES", "NOT_IN_SERIES")
+    assert rows[1, 3]["practice_table_id"] is None
+    assert (told["product"], told["as_of"], told["status"]) == (product.name, date(2024, 9, 30), "NOT_IN_SERIES")
+
+    stem = folder / "Sen4CAP_L4C_CatchCrop_NLD_2024"
+    with Path(f"{stem}_CSV.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file, delimiter=";"))
+    assert list(lines[0]) == [*COLUMNS, "TL_WEEK", "TL_W_START", "TL_W_END"]
+    assert [line["ORIG_ID"] for line in lines] == ["P2", "P3", "P4", "P9"]
+    assert [line["FIELD_ID"] for line in lines] == ["2", "3", "4", "NA"]
+    same = {"H_WEEK": "h_week", "H_W_END": "h_w_end", "M6": "m6", "S1GAPS": "s1gaps", "H_QUALITY": "h_quality"}
+    same |= {"H_W_S1GAPS": "h_w_s1gaps", "TL_WEEK": "tl_week", "L_WEEK": "l_week", "VEG_START": "veg_start"}
+    assert {name: lines[1][name] for name in same} == {name: shown[column] for name, column in same.items()}
+    layer = pyogrio.read_dataframe(f"{stem}.gpkg")
+    assert layer["NewID"].tolist() == [2, 3, 4]
+    assert {"ori_hold", "CT", "LC", "S1PIX", "C_INDEX", "STATUS", "RULE"} <= set(layer.columns)
+    legacy = pyogrio.read_dataframe(f"{stem}.shp")
+    assert legacy["H_W_START"].tolist() == ["NA", "2024-07-15", "NA"]
+    assert {"Area_meter", "H_W_S1GAPS", "TL_W_START"} <= set(legacy.columns)
+    results = pq.read_table(folder / "l4c_results.parquet")
+    assert results["PRACTICE_TABLE"].to_pylist() == ["CC"] * 4 + ["NA"] * 4
+    weekly = pq.read_table(folder / "l4c_weekly.parquet").to_pylist()
+    first = min(row["WEEK"] for row in weekly if row["HARVEST"])
+    assert (first, {row["NewID"] for row in weekly}) == (date(2024, 7, 15), {1, 2, 3})
+    markers = pq.read_table(folder / "l4c_markers.parquet").to_pylist()
+    assert [row["NewID"] for row in markers] == [1, 2, 3, 4]
+    assert [markers[2][f"20240715_M{number}"] for number in range(1, 6)] == [1, 1, 1, 1, 1]
+    assert markers[3]["20240715_M1"] is None
+    item = json.loads((folder / "item.json").read_text())
+    assert {asset["href"] for asset in item["assets"].values()} | {"item.json"} == set(bytes_of(folder))
+    assert item["properties"]["s4c:skipped_practices"] == about["skipped_practices"]
+
+    again = opened(database, replace(request, key="again", start_type="manual"))
+    assert (again.state, again.reason) == (JobState.SKIPPED, "same_inputs")
+    before = bytes_of(folder)
+    forced = run(
+        database, replace(request, key="forced", start_type="manual", options={"as_of": "2024-09-30", "force": True})
+    )
+    assert (forced.id, bytes_of(folder)) == (product.id, before)
+    with database.begin() as connection:
+        assert len(read_results(connection, product.id)) == 7
+        assert len(read_results(connection, product.id, practice="CC", new_id=3)) == 1
+        connection.execute(text("DELETE FROM s4c.product WHERE id = :id"), {"id": product.id})
+        assert connection.execute(text("SELECT count(*) FROM s4c.l4c_result")).scalar_one() == 0
+
+
+def test_the_harvest_of_the_product_before_is_kept_when_asked(database: Database, season: Season) -> None:
+    """Section 16.1: from the database, whatever the new series says; both are reported."""
+    configure(database, season, "NA")
+    earlier = run(database, replace(L4C, key="august", start_type="manual", options={"as_of": "2024-08-31"}))
+    with database.begin() as connection:
+        connection.execute(
+            text("UPDATE s4c.l4c_result SET h_w_start = '2024-07-08' WHERE product_id = :id AND new_id = 3"),
+            {"id": earlier.id},
+        )
+    kept = {"processor.s4c_l4c.freeze_harvest": True}
+    product = run(database, replace(L4C, key="september", settings=kept))
+    assert product.metadata["previous_product"] == earlier.id
+    with database.begin() as connection:
+        rows = read_results(connection, product.id).to_pylist()
+        changes = history(connection, season.site_id, "2024", 3)["h_w_start"].to_pylist()
+    found = {row["new_id"]: (row["h_source"], row["h_w_start"], row["h_current"]) for row in rows}
+    assert found[3] == ("previous", date(2024, 7, 8), date(2024, 7, 15))
+    assert found[2] == ("previous", date(2024, 7, 15), date(2024, 7, 15))
+    assert found[4] == ("current", None, None)
+    assert changes == [date(2024, 7, 8), date(2024, 7, 8)]
+
+
+def test_a_run_that_can_give_nothing_says_why(database: Database, season: Season) -> None:
+    """J1, J4 and the decision table of section 17."""
+    fails(database, L4C, "has no L4C configuration of 2024", "config")
+    configure(database, season, "NA")
+    many = {"processor.s4c_l4c.min_weeks": 40}
+    fails(database, replace(L4C, key="weeks", settings=many), "Only 17 weeks have backscatter", "too_few_weeks")
+    pixels = {"processor.s4c_l4c.s1_pix_min": 1}
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.parcel SET s1_pix = 0"))
+    fails(
+        database, replace(L4C, key="pixels", settings=pixels), "None of 4 rows can be judged: .*NO_S1PIX",
+        "no_evaluable_parcel",
+    )  # fmt: skip
+    configure(database, season, "FL")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.marker_file SET variable = 'vv_lost' WHERE variable = 'vh'"))
+    fails(database, replace(L4C, key="no vh"), "no statistics of vh from", "input_missing")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE product_type_id = 11"))
+        connection.execute(text("DELETE FROM s4c.acquisition WHERE kind = 's1_cohe'"))
+    job = opened(database, replace(L4C, key="no coherence"))
+    assert (job.state, job.reason) == (JobState.SKIPPED, "no_inputs")
