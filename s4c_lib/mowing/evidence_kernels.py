@@ -312,6 +312,7 @@ def warm_up() -> None:
         levels,
         pixels,
         10.0,
+        0.07,
         0.5,
         0.02,
         0.2,
