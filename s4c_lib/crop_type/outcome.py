@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.crop_type.calibrated_prediction import with_calibrated_predictions
 from s4c_lib.crop_type.classification import Classification, Progress, classify
 from s4c_lib.crop_type.crop_parcels import CropParcels
 from s4c_lib.crop_type.diversification_parcels import DiversificationSettings, HoldingParcels, Ints
@@ -146,6 +147,8 @@ def crop_outcome(
         small=parcels.s2_pix < settings.best_s2_pix,
         gap_days=gap_days,
     )
+    if values[f"{PREFIX}calibrated_predictions"]:
+        found = with_calibrated_predictions(found, judgement, parcels, settings.best_s2_pix)
     columns = crop_type_columns(
         found,
         parcels,
