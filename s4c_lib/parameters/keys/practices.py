@@ -73,7 +73,7 @@ AREA = Area(
         _count(
             "start_season_offset", 0, "Days after the start of the season from which observations are used.", unit="d"
         ),
-        _count("tsa_min_acqs_no", 15, "Parcels with fewer NDVI acquisitions are not evaluated."),
+        _count("tsa_min_acqs_no", 15, "Parcels where no orbit has that many coherence values are not evaluated."),
         _count("min_weeks", 4, "A run with fewer weeks of radar data fails.", unit="weeks", maximum=60),
         Parameter(
             f"{PREFIX}.max_na_pct",
