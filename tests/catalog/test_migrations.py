@@ -138,6 +138,8 @@ def fill(connection: Connection) -> None:
         fill_mowing(connection, made[0])
     if "l4a_result" in present(connection):
         fill_crop_type(connection, made[0])
+    if "l4c_result" in present(connection):
+        fill_practices(connection, made[0])
 
 
 def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:
@@ -201,6 +203,18 @@ def fill_crop_type(connection: Connection, product_id: int) -> None:
         "INSERT INTO s4c.l4a_div_parcel VALUES (:id, 1, 1, 'Classified_conform', 'Category1', 'Compliant', 9, 'x')",
     ):
         connection.execute(text(statement), {"id": product_id})
+
+
+def fill_practices(connection: Connection, product_id: int) -> None:
+    markers = {f"m{number}": -1 for number in range(1, 11)}
+    texts = {"h_state": "NOT_FOUND", "h_s1_state": "NA", "c_index": "NA", "h_source": "current"}
+    texts |= dict.fromkeys(("status", "rule", "flags", "c_preliminary", "orbits"), "")
+    numbers = dict.fromkeys(("n_ndvi_v", "n_ndvi_p", "n_coh_p"), 0)
+    row = {"product_id": product_id, "new_id": 1, "practice_id": 1, "year": 2024, **markers, **texts, **numbers}
+    row |= {"h_quality": False, "c_quality": False}
+    columns = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    connection.execute(text(f"INSERT INTO s4c.l4c_result ({columns}) VALUES ({values})"), row)
 
 
 def product(connection: Connection, name: str, site_id: int, acquisition_id: int, job_id: int) -> int:

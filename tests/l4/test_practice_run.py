@@ -6,18 +6,20 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
 from database_server import DatabaseServer
-from derived_rows import TYPES, make_product, optical, put_statistics, settle
-from domain_rows import make_acquisition, make_enabled
-from sqlalchemy import Connection, text
+from derived_rows import settle
+from domain_rows import make_enabled
+from practice_season import configure, give_table, observe
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from uploaded_rows import ACTOR, give_everything
+from typer.testing import CliRunner
+from uploaded_rows import give_everything
 
 from s4c_lib import runs, season_computation
 from s4c_lib.catalog import jobs, products
@@ -28,23 +30,13 @@ from s4c_lib.catalog.jobs import Job, JobState
 from s4c_lib.catalog.products import Product
 from s4c_lib.catalog.results_l4c import history, read_results
 from s4c_lib.catalog.seasons import Season
-from s4c_lib.catalog.sites import get_site
-from s4c_lib.parcels.l4c_presets import preset_text
+from s4c_lib.cli.main import app
 from s4c_lib.practices.sen4cap_table import COLUMNS
 from s4c_lib.runs import RunRequest, open_run
 from s4c_lib.season_run import NoResultError
-from s4c_lib.uploads.tables import TableParameters, import_table
 
 NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
 L4C = RunRequest("alpha", "2024", "s4c_l4c", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
-# A crop that is harvested in the week of 15 July, as in the base case of the specification; NDVI, dB of sigma0.
-NDVI = {
-    "05-10": 0.40, "05-25": 0.65, "06-10": 0.78, "06-25": 0.76, "07-05": 0.60, "07-20": 0.25, "08-05": 0.21,
-    "08-20": 0.20,
-}  # fmt: skip
-FIRST_PASS = datetime(2024, 5, 6, 17, tzinfo=UTC)
-PASSES = 20
-HARVEST = datetime(2024, 7, 15, tzinfo=UTC)
 CATCH_CROPS = """FIELD_ID;MAIN_CROP;VEG_START;H_START;H_END;PRACTICE;P_TYPE;P_START;P_END
 P4;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
 P2;259;2024-04-01;2024-09-30;2024-06-03;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
@@ -74,33 +66,10 @@ def prepared(
         _, season = make_enabled(connection)
         give_everything(connection, season, folder / "declarations")
         settle(connection, season, NOW)
-        for day, value in NDVI.items():
-            sensed = datetime.fromisoformat(f"2024-{day}T10:36:00+00:00")
-            optical(connection, season, day, sensed=sensed, value=value, variables=("ndvi",), folder=folder / "p")
-        for number in range(PASSES):
-            radar_pass(connection, season, FIRST_PASS + timedelta(days=6 * number), folder / "p")
+        observe(connection, season, folder / "p")
     database.engine.dispose()
     yield Prepared(make_url(url).database or "", season, folder)
     postgres.drop(url)
-
-
-def radar_pass(connection: Connection, season: Season, sensed: datetime, folder: Path) -> None:
-    """Backscatter and coherence of one day."""
-    bare = sensed >= HARVEST
-    measured = {
-        "s1_amp": {"vv": -24.0, "vh": -42.0 if bare else -38.0},
-        "s1_cohe": {"coherence_vv": 0.62 if bare else 0.25},
-    }
-    for kind, values in measured.items():
-        site = get_site(connection, season.site)
-        name = f"{kind}_{sensed:%m%d}"
-        number = make_acquisition(
-            connection, site, name, state="processed", satellite="s1", sensed=sensed, polarisation="VV"
-        )
-        connection.execute(text("UPDATE s4c.acquisition SET kind = :kind WHERE id = :id"), {"kind": kind, "id": number})
-        product = make_product(connection, season, name, TYPES[kind], sensed=sensed, acquisition=number, satellite="s1")
-        for variable, value in values.items():
-            put_statistics(connection, season, product, [variable], folder=folder, sensed=sensed, value=value)
 
 
 @pytest.fixture
@@ -117,21 +86,6 @@ def database(postgres: DatabaseServer, prepared: Prepared) -> Iterator[Database]
     yield database
     database.engine.dispose()
     postgres.drop(url)
-
-
-def give(database: Database, season: Season, kind: Kind, content: str, practices: Sequence[str] = ()) -> None:
-    """Import a table as a user does."""
-    with database.begin() as connection:
-        site = get_site(connection, season.site)
-    parameters = TableParameters(country="NLD", practices=tuple(practices))
-    outcome = import_table(
-        database, site, kind, season.year, content.encode(), parameters=parameters, actor=ACTOR, name=f"{kind}.csv"
-    )
-    assert outcome.changed, outcome.report
-
-
-def configure(database: Database, season: Season, *practices: str) -> None:
-    give(database, season, Kind.L4C_CONFIG, preset_text("NLD"), practices)
 
 
 def opened(database: Database, request: RunRequest) -> Job:
@@ -169,11 +123,11 @@ def bytes_of(folder: Path, leave_out: Sequence[str] = ("run.json",)) -> dict[str
 
 
 def test_a_run_judges_every_practice_it_can_and_repeats_itself_byte_for_byte(
-    database: Database, season: Season
+    database: Database, season: Season, tmp_path: Path
 ) -> None:
     """J2, J3, J6 and J8 of the specification: no table of FL; NA is made of the declarations; P3, P4 are in both."""
     configure(database, season, "CC", "FL", "NA")
-    give(database, season, Kind.PRACTICES_CC, CATCH_CROPS)
+    give_table(database, season, Kind.PRACTICES_CC, CATCH_CROPS)
     request = replace(L4C, settings={"processor.s4c_l4c.tillage_monitoring": True})
     product = run(database, request)
     folder = Path(product.full_path)
@@ -205,7 +159,7 @@ def test_a_run_judges_every_practice_it_can_and_repeats_itself_byte_for_byte(
     same = {"H_WEEK": "h_week", "H_W_END": "h_w_end", "M6": "m6", "S1GAPS": "s1gaps", "H_QUALITY": "h_quality"}
     same |= {"H_W_S1GAPS": "h_w_s1gaps", "TL_WEEK": "tl_week", "L_WEEK": "l_week", "VEG_START": "veg_start"}
     assert {name: lines[1][name] for name in same} == {name: shown[column] for name, column in same.items()}
-    layer = pyogrio.read_dataframe(f"{stem}.gpkg")
+    layer = pyogrio.read_dataframe(f"{stem}.gpkg", layer="l4c_cc")
     assert layer["NewID"].tolist() == [2, 3, 4]
     assert {"ori_hold", "CT", "LC", "S1PIX", "C_INDEX", "STATUS", "RULE"} <= set(layer.columns)
     legacy = pyogrio.read_dataframe(f"{stem}.shp")
@@ -223,6 +177,12 @@ def test_a_run_judges_every_practice_it_can_and_repeats_itself_byte_for_byte(
     item = json.loads((folder / "item.json").read_text())
     assert {asset["href"] for asset in item["assets"].values()} | {"item.json"} == set(bytes_of(folder))
     assert item["properties"]["s4c:skipped_practices"] == about["skipped_practices"]
+
+    asked = ["run", "l4c-trace", str(folder), "--parcel", "P3", "--out", str(tmp_path), "--json"]
+    answer = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert [one["result"]["PRACTICE_TABLE"] for one in answer["trace"]["P3"]] == ["CC", "NA"]
+    assert "The main crop was harvested after the catch crop had to be sown." in answer["trace"]["P3"][0]["sentences"]
+    assert {path.name for path in tmp_path.iterdir()} == {"trace_P3.json", "plot_P3_CC.png", "plot_P3_NA.png"}
 
     again = opened(database, replace(request, key="again", start_type="manual"))
     assert (again.state, again.reason) == (JobState.SKIPPED, "same_inputs")
@@ -250,6 +210,7 @@ def test_the_harvest_of_the_product_before_is_kept_when_asked(database: Database
     kept = {"processor.s4c_l4c.freeze_harvest": True}
     product = run(database, replace(L4C, key="september", settings=kept))
     assert product.metadata["previous_product"] == earlier.id
+    assert "policy is not replay_all" in product.metadata["warnings"][0]
     with database.begin() as connection:
         rows = read_results(connection, product.id).to_pylist()
         changes = history(connection, season.site_id, "2024", 3)["h_w_start"].to_pylist()
@@ -266,6 +227,13 @@ def test_a_run_that_can_give_nothing_says_why(database: Database, season: Season
     configure(database, season, "NA")
     many = {"processor.s4c_l4c.min_weeks": 40}
     fails(database, replace(L4C, key="weeks", settings=many), "Only 17 weeks have backscatter", "too_few_weeks")
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.parcel SET overlap = true"))
+    alone = {"processor.s4c_l4c.skip_overlap": True}
+    fails(
+        database, replace(L4C, key="overlap", settings=alone), "None of 4 rows can be judged: 4 OVERLAP",
+        "no_evaluable_parcel",
+    )  # fmt: skip
     pixels = {"processor.s4c_l4c.s1_pix_min": 1}
     with database.begin() as connection:
         connection.execute(text("UPDATE s4c.parcel SET s1_pix = 0"))
@@ -273,7 +241,6 @@ def test_a_run_that_can_give_nothing_says_why(database: Database, season: Season
         database, replace(L4C, key="pixels", settings=pixels), "None of 4 rows can be judged: .*NO_S1PIX",
         "no_evaluable_parcel",
     )  # fmt: skip
-    configure(database, season, "FL")
     with database.begin() as connection:
         connection.execute(text("UPDATE s4c.marker_file SET variable = 'vv_lost' WHERE variable = 'vh'"))
     fails(database, replace(L4C, key="no vh"), "no statistics of vh from", "input_missing")
