@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +19,8 @@ from s4c_lib.catalog.sites import site_tiles
 from s4c_lib.errors import InputError
 from s4c_lib.l4.declared import Declared, declared_parcels
 from s4c_lib.l4.mowing_files import EVENTS, PARCELS, row_groups, write_product
-from s4c_lib.l4.parcel_blocks import ParcelBlock, parcel_blocks
+from s4c_lib.l4.mowing_series import RunPasses, block_series, usual_of_blocks
+from s4c_lib.l4.parcel_blocks import parcel_blocks
 from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, MowingParcels, detect
 from s4c_lib.mowing.effective import CONFIG_VERSION, GRASSLAND, effective_values
 from s4c_lib.mowing.events import Mission
@@ -29,7 +29,6 @@ from s4c_lib.mowing.settings import PREFIX, MowingSettings
 from s4c_lib.parcels.l4b_configuration import L4bConfiguration
 from s4c_lib.scheduling.dates import midnight
 from s4c_lib.season_run import NoResultError, ResultProduct, RunResult, SeasonRun
-from s4c_lib.statistics.matrices import Key, Series, series_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -197,9 +196,11 @@ def _detect(told: MowingRun, declared: Declared) -> dict[str, int]:
     )
     with ExitStack() as open_files:
         writers = {name: open_files.enter_context(row_groups(run.work_folder / name)) for name in (EVENTS, PARCELS)}
+        passes = RunPasses.of([run.products_root / file.path for file in told.files])
+        usual = usual_of_blocks(declared, told.files, passes, settings, told.last, run.products_root)
         for block in parcel_blocks(declared, told.files):
-            series = _series(run, block, settings)
-            found = detect(series, _parcels(block.declared), settings, told.first, told.last)
+            series = block_series(passes, block, settings, run.products_root)
+            found = detect(series, _parcels(block.declared), settings, told.first, told.last, usual=usual)
             events = event_table(found, series)
             parcels = parcel_table(found, told.first, told.last, settings.optical)
             writers[EVENTS].write(events)
@@ -209,19 +210,6 @@ def _detect(told: MowingRun, declared: Declared) -> dict[str, int]:
             done = block.first + len(block.declared)
             run.progress(done, len(declared), f"mowing: {counts['events']} events")
     return counts
-
-
-def _series(run: SeasonRun, block: ParcelBlock, settings: MowingSettings) -> dict[Key, Series]:
-    """Matrices of some parcels, with the observations that count for each mission."""
-    numbers = block.declared.parcel_id
-    paths: dict[bool, list[Path]] = {True: [], False: []}
-    for file in block.files:
-        paths[file.variable == OPTICAL_VARIABLE].append(run.products_root / file.path)
-    radar = tuple(RADAR_VARIABLES.values())
-    return {
-        **series_of(paths[True], (OPTICAL_VARIABLE,), numbers, enough=settings.enough_optical),
-        **series_of(paths[False], radar, numbers, enough=settings.enough_radar),
-    }
 
 
 def _parcels(declared: Declared) -> MowingParcels:

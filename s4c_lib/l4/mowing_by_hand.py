@@ -19,9 +19,11 @@ from s4c_lib.errors import InputError, NotFoundError, NothingToDoError, StorageE
 from s4c_lib.l4.parcel_blocks import block_edges
 from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing, MowingParcels, detect
 from s4c_lib.mowing.effective import GRASSLAND, effective_configuration, effective_values
+from s4c_lib.mowing.passes import usual_of_run
 from s4c_lib.mowing.picture import ParcelPicture, draw_parcel, facts_of, row_of
 from s4c_lib.mowing.product_tables import event_table, parcel_table
 from s4c_lib.mowing.settings import MowingSettings
+from s4c_lib.mowing.usual_coherence import Usual, company_of
 from s4c_lib.parameters import REGISTRY, Snapshot
 from s4c_lib.parcels.crop_lut import read_crop_lut
 from s4c_lib.parcels.findings import Severity
@@ -90,6 +92,8 @@ def read_files(observations: Sequence[Path], parcels: Path | None, progress: Pro
     for number, path in enumerate(files, start=1):
         tables.append(read_observation_file(path, _VARIABLES))
         progress(number, len(files), path.name)
+    for path, one in zip(files, tables, strict=True):
+        _require_unit(path, one)
     names = [name for name in tables[0].column_names if all(name in one.column_names for one in tables)]
     table = pa.concat_tables([one.select(names) for one in tables])
     known = None if parcels is None else read_parcel_table(parcels)
@@ -104,7 +108,12 @@ def read_files(observations: Sequence[Path], parcels: Path | None, progress: Pro
     if known is None:
         columns = [pa.array(numbers, pa.int64()), *(pa.nulls(len(numbers), item.type) for item in list(SCHEMA)[1:])]
         known = pa.table(columns, schema=SCHEMA)
-    elif strange := len(np.setdiff1d(numbers, known["parcel_id"].to_numpy())):
+    elif (strange := len(np.setdiff1d(numbers, known["parcel_id"].to_numpy()))) == len(numbers):
+        raise NothingToDoError(
+            f"None of the {len(known)} parcels of {parcels} has an observation.",
+            hint=f"parcel_id of the observations are {numbers[0]} to {numbers[-1]}",
+        )
+    elif strange:
         tell(f"{strange} parcels with observations are not among the {len(known)} of {parcels}; they are left out.")
     days = table["time"].to_numpy().astype("datetime64[D]")
     return MowingFiles(table, known, days.min().astype(object), days.max().astype(object))
@@ -168,9 +177,10 @@ def detect_by_hand(run: MowingByHand, out: Path, plots: Sequence[str], progress:
     """
     wanted = {name: _parcel_number(name, run.parcels) for name in plots}
     events, results, pictures = [], [], []
+    usual = _usual(run)
     for begin, stop in pairwise(block_edges(len(run.parcels), _BLOCK)):
         parcels = run.parcels.slice(begin, stop - begin)
-        series, found = _detected(run, parcels)
+        series, found = _detected(run, parcels, usual)
         events.append(event_table(found, series))
         results.append(parcel_table(found, run.first, run.last, run.settings.optical))
         progress(stop, len(run.parcels), "parcels")
@@ -203,6 +213,22 @@ def _files(given: Sequence[Path]) -> list[Path]:
             raise InputError(f"There is no table in {path}.", hint=f"their names end with {', '.join(_TABLES)}")
         files += inside
     return files
+
+
+def _require_unit(path: Path, observations: pa.Table) -> None:
+    """Refuse NDVI and coherence that are scaled, which would give no events, or wrong ones, and no error.
+
+    Raises
+    ------
+    InputError : most values of a variable are above 1. A few may be, where a reflectance is below 0.
+    """
+    for variable in _VARIABLES:
+        values = observations.filter(pc.equal(observations["variable"], variable))["mean"].drop_null().to_numpy()
+        if len(values) and (middle := float(np.median(values))) > 1:
+            raise InputError(
+                f"{path}: {variable} is {middle:g} in the middle: it must be -1 to 1.",
+                hint="divide Sen4CAP's NDVI by 1000",
+            )
 
 
 def _configuration(path: Path, year: int, tell: Tell) -> L4bConfiguration:
@@ -241,14 +267,25 @@ def _grassland(parcels: pa.Table, settings: MowingSettings, covers: Sequence[int
     return chosen
 
 
-def _detected(run: MowingByHand, parcels: pa.Table) -> tuple[dict[Key, Series], Mowing]:
+def _usual(run: MowingByHand) -> tuple[Usual, ...]:
+    """What coherence is usual among all parcels of the run, before they are divided."""
+    settings = run.settings
+    if settings.evidence is None:
+        return ()
+    numbers = np.sort(run.parcels["parcel_id"].to_numpy())
+    company = company_of(numbers, settings.evidence)
+    asked = series_of(run.observations, _VARIABLES[1:], numbers[company.rows], enough=settings.enough_radar)
+    return usual_of_run(asked, settings, run.last, company)
+
+
+def _detected(run: MowingByHand, parcels: pa.Table, usual: Sequence[Usual]) -> tuple[dict[Key, Series], Mowing]:
     settings, numbers = run.settings, parcels["parcel_id"].to_numpy()
     optical = series_of(run.observations, (OPTICAL_VARIABLE,), numbers, enough=settings.enough_optical)
     radar = series_of(run.observations, _VARIABLES[1:], numbers, enough=settings.enough_radar)
     s2_pix, s1_pix = (_pixels(parcels, name) for name in ("S2Pix", "S1Pix"))
     asked = MowingParcels(numbers, parcels["crop"], s2_pix=s2_pix, s1_pix=s1_pix)
     series = optical | radar
-    return series, detect(series, asked, settings, run.first, run.last)
+    return series, detect(series, asked, settings, run.first, run.last, usual=usual)
 
 
 def _pixels(parcels: pa.Table, name: str) -> npt.NDArray[np.int32] | None:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from s4c_lib.statistics.matrices import Series
 
 Bools = npt.NDArray[np.bool_]
-Int64 = npt.NDArray[np.int64]
 
 
 class Status(IntEnum):
@@ -47,29 +46,6 @@ def days_observed(series: Series, columns: slice) -> npt.NDArray[np.int16]:
     begin = np.flatnonzero(np.concatenate([[True], np.diff(day) > 0]))
     days: npt.NDArray[np.int16] = np.logical_or.reduceat(valid, begin, axis=1).sum(axis=1, dtype=np.int16)
     return days
-
-
-def longest_gap(day: Int64, used: Bools, first: int, last: int) -> npt.NDArray[np.int16]:
-    """Most consecutive days of a period without an observation.
-
-    Parameters
-    ----------
-    day : int64 (times,), ascending, all in the period.
-    used : bool (parcels, times).
-    first, last : days of the period, both included.
-
-    Returns
-    -------
-    int16 (parcels,) : the whole period where there is no observation.
-    """
-    gap = np.zeros(len(used), np.int64)
-    before = np.full(len(used), first - 1)
-    for at, today in enumerate(day.tolist()):
-        here = used[:, at]
-        gap[here] = np.maximum(gap[here], today - before[here] - 1)
-        before[here] = today
-    longest: npt.NDArray[np.int64] = np.maximum(gap, last - before)
-    return longest.astype(np.int16)
 
 
 def status_of(eligible: Bools, covered: Bools, observed: Bools, touched: Bools) -> npt.NDArray[np.uint8]:

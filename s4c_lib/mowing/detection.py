@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from s4c_lib.errors import InputError
 from s4c_lib.mowing.compliance import compliance
-from s4c_lib.mowing.coverage import STATUSES, days_observed, is_covered, longest_gap, status_of
+from s4c_lib.mowing.coverage import STATUSES, days_observed, is_covered, status_of
 from s4c_lib.mowing.events import NOT_SEEN, Events, Mission, joined
-from s4c_lib.mowing.evidence import Orbit, evidence_events
+from s4c_lib.mowing.evidence import Orbit, Usual, evidence_events
 from s4c_lib.mowing.fusion import combine
 from s4c_lib.mowing.optical import Screening, optical_events, screen
 from s4c_lib.mowing.passes import OPTICAL_VARIABLE, RADAR_VARIABLES, SeasonPasses, of_parcels, season_passes
 from s4c_lib.mowing.radar import radar_events
 from s4c_lib.mowing.settings import MowingSettings
+from s4c_lib.mowing.sufficiency import sufficiency
 from s4c_lib.statistics.matrices import Key, Series
 
 __all__ = ["OPTICAL_VARIABLE", "RADAR_VARIABLES", "Mowing", "MowingParcels", "detect"]
@@ -101,6 +102,7 @@ def detect(
     first: date,
     last: date,
     *,
+    usual: Sequence[Usual] | None = None,
     keep_candidates: bool = False,
     progress: Progress = silent,
 ) -> Mowing:
@@ -115,6 +117,8 @@ def detect(
         ``settings.enough_optical`` or ``settings.enough_radar``; others are not looked at. Radar may begin earlier than
         the period: that is history. A parcel that a series lacks was not seen.
     first, last : the period, both days included (`MowingSettings.period`).
+    usual : coherence of the orbits among all parcels of a run of which these are a part (`usual_of_run`); by default
+        that among the parcels of ``series``.
     keep_candidates : also return them.
     progress : told after each part of the parcels.
 
@@ -124,7 +128,7 @@ def detect(
     """
     _check(parcels, first, last)
     total = len(parcels.parcel_id)
-    passes = season_passes(series, settings, first, last)
+    passes = season_passes(series, settings, first, last, usual)
     parts = []
     for begin in range(0, total, _PARCELS_AT_ONCE):
         chosen = slice(begin, min(begin + _PARCELS_AT_ONCE, total))
@@ -167,9 +171,8 @@ def _detect_part(
     count = len(parcel_id)
     covered, touched, observed = (np.zeros(count, np.bool_) for _ in range(3))
     gap, clear, pairs = np.full(count, -1, np.int16), np.zeros(count, np.int16), np.zeros(count, np.int16)
-    first_day, last_day = (int(np.datetime64(day, "D").astype(np.int64)) for day in (passes.first, passes.last))
     if settings.missions & Mission.S2:
-        gap[:] = last_day - first_day + 1
+        gap[:] = (passes.last - passes.first).days + 1
     every = slice(None)
     ndvi: Series | None = None
     screening: Screening | None = None
@@ -180,8 +183,8 @@ def _detect_part(
         optical = optical_events(ndvi, settings.optical, screening)
         covered |= is_covered(ndvi, every, settings.min_pixels_s2)
         touched |= is_covered(ndvi, every, 1)
-        gap = longest_gap(ndvi.time.astype("datetime64[D]").astype(np.int64), screening.used, first_day, last_day)
-        clear = screening.used.sum(axis=1, dtype=np.int16)
+        seen = sufficiency(ndvi, screening, passes.first, passes.last, settings.optical)
+        gap, clear = seen.longest_gap_d, seen.clear_dates
         observed |= clear > 0
     orbits = [Orbit(of_parcels(one.driving, parcel_id), _maybe(one.other, parcel_id)) for one in passes.radar]
     for orbit in orbits:

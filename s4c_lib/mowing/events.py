@@ -44,7 +44,7 @@ class Events:
     s2_v0, s2_v1, s2_drop : float64 (events,), NDVI before and low, and the D of the drop test; NaN where not seen.
     s1_orbit : int16 (events,), relative orbit that saw it best, -1 where none did.
     s1_pair : int32 (events,), column in the series of that orbit, -1 where none.
-    s1_excess : float64 (events,), D of the jump test, NaN where not seen.
+    s1_excess : float64 (events,), D of the jump test, or the sum of the evidence of all orbits; NaN where not seen.
     n : int16 (events,), passes that saw it: the optical series counts once, each orbit once.
     """
 

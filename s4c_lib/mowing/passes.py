@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from s4c_lib.mowing.events import NOT_SEEN, Mission
 from s4c_lib.mowing.evidence import Orbit, Usual, usual_coherence
 from s4c_lib.mowing.settings import MowingSettings
+from s4c_lib.mowing.usual_coherence import Company
 from s4c_lib.statistics.matrices import Key, Series
 
 OPTICAL_VARIABLE: Final = "ndvi"
@@ -42,10 +43,20 @@ class SeasonPasses:
     usual: tuple[Usual, ...]
 
 
-def season_passes(series: Mapping[Key, Series], settings: MowingSettings, first: date, last: date) -> SeasonPasses:
+def season_passes(
+    series: Mapping[Key, Series],
+    settings: MowingSettings,
+    first: date,
+    last: date,
+    usual: Sequence[Usual] | None = None,
+) -> SeasonPasses:
     """Choose what a run looks at.
 
     Radar observations from before the period stay: they are history. Those after it go, so that they decide nothing.
+
+    Parameters
+    ----------
+    usual : of `usual_of_run`; by default what is usual among the parcels of ``series``.
     """
     optical = series.get((OPTICAL_VARIABLE, None)) if settings.missions & Mission.S2 else None
     columns = np.empty(0, np.intp)
@@ -54,9 +65,27 @@ def season_passes(series: Mapping[Key, Series], settings: MowingSettings, first:
         ours = (optical.platform == "") | np.char.startswith(optical.platform, _SENTINEL_2)
         columns = np.flatnonzero(ours & (day >= np.datetime64(first)) & (day <= np.datetime64(last)))
     radar = _orbits(series, settings, last) if settings.missions & Mission.S1 else ()
-    usual = () if settings.evidence is None else tuple(usual_coherence(one, settings.evidence) for one in radar)
+    if settings.evidence is None:
+        usual = ()
+    elif usual is None:
+        usual = tuple(usual_coherence(one, settings.evidence) for one in radar)
     radar_first = first + timedelta(days=settings.radar_delay_days)
-    return SeasonPasses(first, last, radar_first, optical, columns, radar, usual)
+    return SeasonPasses(first, last, radar_first, optical, columns, radar, tuple(usual))
+
+
+def usual_of_run(
+    series: Mapping[Key, Series], settings: MowingSettings, last: date, company: Company
+) -> tuple[Usual, ...]:
+    """Tell what coherence is usual in a run that is divided into blocks, so that the division changes nothing.
+
+    Parameters
+    ----------
+    series : coherence of ``company.rows`` of the run's parcels, with the passes of the whole run as columns.
+    """
+    if settings.evidence is None or not settings.missions & Mission.S1:
+        return ()
+    orbits = _orbits(series, settings, last)
+    return tuple(usual_coherence(one, settings.evidence, company) for one in orbits)
 
 
 def of_parcels(series: Series, parcel_id: npt.NDArray[np.int64], columns: npt.NDArray[np.intp] | None = None) -> Series:

@@ -115,7 +115,8 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
     doubt = f"; cannot tell: {result['cannot_tell']}" if result["cannot_tell"] else ""
     decision = str(result["decision"]).replace("_", " ")
     compl = codes[result["compl"]]
-    return [f"{status}{result['mow_n']} events; {seen}{gap}", f"compliance: {compl}; decision: {decision}{doubt}"]
+    events = "1 event" if result["mow_n"] == 1 else f"{result['mow_n']} events"
+    return [f"{status}{events}; {seen}{gap}", f"compliance: {compl}; decision: {decision}{doubt}"]
 
 
 def row_of(mowing: Mowing, number: int) -> int:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from s4c_lib.mowing.compliance import Compliance
 from s4c_lib.mowing.events import MISSION_NAMES, NOT_SEEN, Mission
-from s4c_lib.mowing.sufficiency import REASONS, CannotTell
+from s4c_lib.mowing.sufficiency import REASONS, CannotTell, why_not
 
 if TYPE_CHECKING:
     from s4c_lib.mowing.detection import Mowing
@@ -26,7 +26,6 @@ PLACES: Final = 4
 PROCESSED: Final = "processed"
 FEW_PAIRS: Final = "few_pairs"
 RADAR_DAYS: Final = 12
-MONTH: Final = 30
 NOT_MONITORABLE: Final = ("geometry", "min_pixels")
 """Values of ``status`` that say from the start that a parcel cannot be seen."""
 
@@ -50,7 +49,7 @@ EVENT_NOTES: Final = {
     "s2_t1": "Observation at the lowest (UTC)",
     "s2_t2": "Observation that confirms (UTC)",
     "s1_orbit": "Relative orbit that saw it best",
-    "s1_d": "D of the jump test",
+    "s1_d": "Radar evidence of all orbits (log-likelihood ratio); D of the jump test where each orbit detects alone",
     "s1_t0": "Earlier image of the pair (UTC)",
     "s1_t1": "Later image of the pair (UTC)",
 }
@@ -140,23 +139,16 @@ def parcel_table(mowing: Mowing, first: date, last: date, settings: OpticalSetti
 
 
 def cannot_tell(mowing: Mowing, first: date, last: date, settings: OpticalSettings) -> list[str | None]:
-    """Why the absence of events means little, for parcels that were processed: the reasons of `sufficiency`.
+    """Why the absence of events means little, for parcels that were processed: `sufficiency.why_not`.
 
     Radar that saw the parcel at least every `RADAR_DAYS` days makes up for what the optical series lacks; a run of
     radar alone has the reason ``few_pairs`` where it did not.
     """
     days = (last - first).days + 1
     watched = mowing.n_pairs.astype(np.int64) * RADAR_DAYS >= days
-    reasons = np.select(
-        [
-            watched,
-            mowing.max_gap_d < 0,
-            mowing.n_clear < settings.min_clear_a_month * days / MONTH,
-            mowing.max_gap_d > settings.max_gap_d,
-        ],
-        ["", FEW_PAIRS, REASONS[CannotTell.FEW_DATES], REASONS[CannotTell.LONG_GAP]],
-        "",
-    )
+    names = np.array([REASONS[CannotTell(number)] for number in range(len(REASONS))], object)
+    optical = names[why_not(mowing.n_clear, mowing.max_gap_d, days, settings)]
+    reasons = np.select([watched, mowing.max_gap_d < 0], ["", FEW_PAIRS], optical)
     processed = mowing.status_names == PROCESSED
     return [str(reason) if reason and seen else None for reason, seen in zip(reasons, processed, strict=True)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,9 @@ from s4c_lib.mowing.screening import Screening, days_of
 from s4c_lib.statistics.matrices import Series
 
 Int16 = npt.NDArray[np.int16]
-Days = npt.NDArray[np.int64]
 
 _MONTH: Final = 30
+_OF_AN_EVENT: Final = 3  # before, lowest, following
 
 
 class CannotTell(IntEnum):
@@ -44,13 +44,11 @@ class Sufficiency:
     ----------
     clear_dates : int16 (parcels,), observations of the period that screening left.
     longest_gap_d : int16 (parcels,), most consecutive days of the period without one.
-    gap_start : datetime64[D] (parcels,), first day of that gap, the earliest of equals; NaT where there is none.
     cannot_tell : uint8 (parcels,), `CannotTell`; few dates come before a long gap.
     """
 
     clear_dates: Int16
     longest_gap_d: Int16
-    gap_start: npt.NDArray[np.datetime64]
     cannot_tell: npt.NDArray[np.uint8]
 
     @property
@@ -75,26 +73,33 @@ def sufficiency(
     """
     days, used = days_of(series), screening.used
     begin, end = (int(np.datetime64(day, "D").astype(np.int64)) for day in (first, last))
-    clear = np.zeros(len(used), np.int64)
-    longest, since = np.zeros(len(used), np.int64), np.full(len(used), begin)
+    clear, longest = np.zeros(len(used), np.int64), np.zeros(len(used), np.int64)
     before = np.full(len(used), begin - 1)
     for at in np.flatnonzero((days >= begin) & (days <= end)):
-        here = used[:, at]
+        here, today = used[:, at], int(days[at])
         clear += here
-        _lengthen(longest, since, before, int(days[at]), here)
-        before[here] = days[at]
-    _lengthen(longest, since, before, end + 1, np.ones(len(used), np.bool_))
-    months = (end - begin + 1) / _MONTH
-    few = clear < settings.min_clear_a_month * months
-    reason = np.where(few, CannotTell.FEW_DATES, np.where(longest > settings.max_gap_d, CannotTell.LONG_GAP, 0))
-    start = since.astype("datetime64[D]")
-    start[longest == 0] = np.datetime64("NaT")
-    return Sufficiency(clear.astype(np.int16), longest.astype(np.int16), start, reason.astype(np.uint8))
+        longest[here] = np.maximum(longest[here], today - before[here] - 1)
+        before[here] = today
+    longest = np.maximum(longest, end - before)
+    reason = why_not(clear, longest, end - begin + 1, settings)
+    return Sufficiency(clear.astype(np.int16), longest.astype(np.int16), reason)
 
 
-def _lengthen(longest: Days, since: Days, before: Days, today: int, here: npt.NDArray[np.bool_]) -> None:
-    """Take the gap that ends today where it is longer than those before."""
-    gap = today - before - 1
-    longer = here & (gap > longest)
-    longest[longer] = gap[longer]
-    since[longer] = before[longer] + 1
+def why_not(
+    clear_dates: npt.NDArray[np.integer[Any]],
+    longest_gap_d: npt.NDArray[np.integer[Any]],
+    days: int,
+    settings: OpticalSettings,
+) -> npt.NDArray[np.uint8]:
+    """`CannotTell` of each parcel: uint8 (parcels,).
+
+    Where dates are counted at all, there must be the three that an event consists of, however short the period.
+
+    Parameters
+    ----------
+    clear_dates, longest_gap_d : as in `Sufficiency`. days : of the period.
+    """
+    least = settings.min_clear_a_month * days / _MONTH
+    few = clear_dates < (max(least, _OF_AN_EVENT) if least > 0 else 0)
+    gap = longest_gap_d > settings.max_gap_d
+    return np.select([few, gap], [CannotTell.FEW_DATES, CannotTell.LONG_GAP], CannotTell.CAN_TELL).astype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -52,37 +53,68 @@ class Usual:
         return np.maximum(found, 0)
 
 
-def usual_coherence(orbit: Orbit, settings: EvidenceSettings) -> Usual:
-    """Median of neighbours by pair; with too few parcels one level for all pairs.
-
-    Neighbours are parcels with consecutive numbers: declarations are numbered by region, municipality or holding. Where
-    they are not, a group is a sample of all parcels, and its median theirs.
+@dataclass(frozen=True, slots=True, eq=False)
+class Company:
+    """Parcels of a run in groups of neighbours, and those of each that are asked what is usual.
 
     Parameters
     ----------
-    orbit : of all parcels of a run, before it is divided.
+    first_parcel : int64 (groups,), least parcel number of each group.
+    rows : int64 (asked,), ascending, rows of the parcels that are asked among all of the run.
+    bounds : int64 (groups + 1,), where each group begins in ``rows``, and the end.
     """
-    ids = orbit.driving.parcel_id
-    groups = max(1, len(ids) // settings.trend_parcels)
-    edges = np.linspace(0, len(ids), groups + 1).astype(np.int64)
-    driving, enough = _levels(orbit.driving, edges, settings.min_parcels)
+
+    first_parcel: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    bounds: npt.NDArray[np.int64]
+
+
+def company_of(parcel_id: npt.NDArray[np.int64], settings: EvidenceSettings) -> Company:
+    """Group parcels with consecutive numbers, and choose some hundreds of each group, evenly.
+
+    Declarations are numbered by region, municipality or holding. Where they are not, a group is a sample of all
+    parcels, and its median theirs.
+
+    Parameters
+    ----------
+    parcel_id : int64 (parcels,), ascending: all of a run, before they are divided into blocks.
+    """
+    groups = max(1, len(parcel_id) // settings.trend_parcels)
+    edges = np.linspace(0, len(parcel_id), groups + 1).astype(np.int64)
+    # More of them would hardly change the median.
+    asked = [np.arange(begin, end, max(1, (end - begin) // _SAMPLE), np.int64) for begin, end in pairwise(edges)]
+    first = parcel_id[edges[:-1]] if len(parcel_id) else np.zeros(1, np.int64)
+    return Company(first, np.concatenate(asked), np.cumsum([0, *(len(one) for one in asked)]))
+
+
+def usual_coherence(orbit: Orbit, settings: EvidenceSettings, company: Company | None = None) -> Usual:
+    """Median of neighbours by pair; with too few parcels one level for all pairs.
+
+    Parameters
+    ----------
+    orbit : of all parcels of a run, or of ``company.rows`` of them if a company is given.
+    """
+    if company is None:
+        company = company_of(orbit.driving.parcel_id, settings)
+        asked: npt.NDArray[np.int64] | slice = company.rows
+    else:
+        asked = slice(None)
+    driving, enough = _levels(orbit.driving.mean[asked], company.bounds, settings.min_parcels)
     other, also = np.empty((0, 0)), True
     if orbit.other is not None:
-        other, also = _levels(orbit.other, edges, settings.min_parcels)
-    first = ids[edges[:-1]] if len(ids) else np.zeros(1, np.int64)
-    return Usual(first, driving, other, settings.spread if enough and also else settings.spread_alone)
+        other, also = _levels(orbit.other.mean[asked], company.bounds, settings.min_parcels)
+    return Usual(company.first_parcel, driving, other, settings.spread if enough and also else settings.spread_alone)
 
 
-def _levels(series: Series, edges: npt.NDArray[np.int64], least: int) -> tuple[Floats, bool]:
+def _levels(asked: npt.NDArray[np.float32], bounds: npt.NDArray[np.int64], least: int) -> tuple[Floats, bool]:
     """Levels of groups, and whether the parcels are enough for any pair."""
     medians, counts, samples = [], [], []
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        # Evenly over the group: more of them would hardly change the median.
-        sample = series.mean[begin : end : max(1, (end - begin) // _SAMPLE)]
+    for begin, end in pairwise(bounds.tolist()):
+        sample = asked[begin:end]
         median, count = _medians(sample)
         medians.append(median)
         counts.append(count)
-        samples.append(sample[:: len(edges) - 1])
+        samples.append(sample[:: len(bounds) - 1])
     every = np.concatenate(samples)
     of_all, count_of_all = _medians(every)
     there = every[np.isfinite(every)]

@@ -15,8 +15,9 @@ from s4c_lib.parcels.l4c_configuration import L4cConfiguration, read_l4c_configu
 from s4c_lib.parcels.l4c_presets import preset_text
 from s4c_lib.practices.decision import Previous, decide
 from s4c_lib.practices.decisions import Decisions
-from s4c_lib.practices.result_csv import result_table
+from s4c_lib.practices.product_tables import MadeOf, result_table
 from s4c_lib.practices.rows import PracticeRows
+from s4c_lib.practices.sen4cap_table import sen4cap_table
 from s4c_lib.practices.settings import PREFIX, PracticeSettings
 from s4c_lib.statistics.matrices import Key, Series
 
@@ -187,7 +188,14 @@ def decided(
         season_start=date(2019, 1, 1),
         previous=kept,
     )
-    return decisions, result_table(rows, decisions).to_pylist()[0]
+    return decisions, rows_of_sen4cap(rows, decisions)[0]
+
+
+def rows_of_sen4cap(rows: PracticeRows, decisions: Decisions) -> list[dict[str, str]]:
+    """Rows of the result table in Sen4CAP's words."""
+    results = result_table(decisions, rows, MadeOf(date(2019, 12, 31)))
+    texts: list[dict[str, str]] = sen4cap_table(results, tillage=decisions.with_tillage).to_pylist()
+    return texts
 
 
 def found(row: Mapping[str, str], names: str) -> list[str]:

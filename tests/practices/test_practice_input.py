@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
-from practice_cases import ACQUISITIONS, NC, Case, decided, found, observed, on, settings
+from practice_cases import ACQUISITIONS, NC, Case, decided, found, observed, on, rows_of_sen4cap, settings
 
 from benchmarks.practices_season import season
 from s4c_lib.errors import InputError
@@ -21,8 +22,9 @@ from s4c_lib.practices.codes import Status
 from s4c_lib.practices.decision import decide
 from s4c_lib.practices.decisions import Decisions
 from s4c_lib.practices.evidence import critical_values
-from s4c_lib.practices.result_csv import COLUMNS, TILLAGE_COLUMNS, result_lines, result_table
+from s4c_lib.practices.product_tables import MadeOf, result_table
 from s4c_lib.practices.rows import PracticeRows
+from s4c_lib.practices.sen4cap_table import COLUMNS, TILLAGE_COLUMNS, write_sen4cap_csv
 from s4c_lib.practices.series import Columns, median_pair_days, practice_series
 from s4c_lib.practices.settings import PracticeSettings
 from s4c_lib.practices.weeks import day_numbers, iso_numbers, mondays_of, week_numbers
@@ -37,7 +39,7 @@ def run(
 ) -> tuple[Decisions, list[dict[str, str]]]:
     ends = {"as_of": date(2019, 12, 31), "gap_limit": date(2019, 10, 31), "tillage": False}
     decisions = decide(series, rows, told, **{**ends, **options})
-    return decisions, result_table(rows, decisions).to_pylist()
+    return decisions, rows_of_sen4cap(rows, decisions)
 
 
 def without(*keys: Key) -> Callable[[dict[Key, Series]], dict[Key, Series]]:
@@ -130,21 +132,23 @@ def test_a_parcel_has_one_row_in_a_table() -> None:
         replace(rows, p_type=np.empty(0, object))
 
 
-def test_no_rows() -> None:
+def test_no_rows(tmp_path: Path) -> None:
     case = Case()
     decisions, table = run(case.series(), case.rows().of(slice(0, 0)), settings("default", "CC", "NLD"), tillage=True)
     assert len(decisions) == 0
     assert table == []
-    header = list(result_lines(result_table(case.rows().of(slice(0, 0)), decisions)))
-    assert header == [";".join(COLUMNS + TILLAGE_COLUMNS)]
+    empty = result_table(decisions, case.rows().of(slice(0, 0)), MadeOf(on("12-31")))
+    assert write_sen4cap_csv(tmp_path / "results.csv", [empty], tillage=True) == 0
+    assert (tmp_path / "results.csv").read_text() == ";".join(COLUMNS + TILLAGE_COLUMNS) + "\n"
 
 
-def test_texts_of_the_result_file() -> None:
+def test_texts_of_the_result_file(tmp_path: Path) -> None:
     case = Case()
     rows = replace(case.rows(), ori_id=np.array(['a;"b"'], object), main_crop=np.array([None], object))
     decisions, (row,) = run(case.series(), rows, settings("reference", "NA", "NLD"))
     assert [row["ORIG_ID"], row["MAIN_CROP"], row["P_TYPE"]] == ['a;"b"', "NA", "NA"]
-    line = list(result_lines(result_table(rows, decisions)))[1]
+    write_sen4cap_csv(tmp_path / "results.csv", [result_table(decisions, rows, MadeOf(on("12-31")))], tillage=False)
+    line = (tmp_path / "results.csv").read_text().splitlines()[1]
     assert line.startswith('1;"a;""b""";NLD;2019;NA;2019-04-01;2019-06-03;2019-10-15;NA;NA;NA;NA;2019-10-21;NA;FALSE')
     assert line.endswith(";NA;20;7;0;0;0;;")
 
@@ -170,7 +174,7 @@ def test_a_parcel_is_decided_alike_in_any_company(seed: int) -> None:
     told = settings("default", "CC", "NLD")
     whole = run(series, rows, told)[1]
     order = np.random.default_rng(seed).permutation(12)[:5]
-    assert run(series, rows.of(order), told)[1] == [whole[number] for number in sorted(order)]
+    assert run(series, rows.of(order), told)[1] == [whole[number] for number in order]
 
 
 def test_blocks_of_rows_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +188,7 @@ def test_blocks_of_rows_are_put_together(monkeypatch: pytest.MonkeyPatch) -> Non
         progress=lambda number, total: done.append((number, total)),
     )  # fmt: skip
     assert done == [(7, 30), (14, 30), (21, 30), (28, 30), (30, 30)]
-    assert result_table(rows, parts) == result_table(rows, whole)
+    assert rows_of_sen4cap(rows, parts) == rows_of_sen4cap(rows, whole)
     for name in ("row", "week", "ndvi", "m3", "pres"):
         np.testing.assert_array_equal(getattr(parts.weekly, name), getattr(whole.weekly, name))
     np.testing.assert_array_equal(parts.applied.ratio_level, whole.applied.ratio_level)

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rounds
 from hypothesis import strategies as st
-from practice_cases import settings
+from practice_cases import rows_of_sen4cap, settings
 
 from benchmarks.practices_loop import Parcel, Rules, decide_parcel
 from benchmarks.practices_season import observations_of, season
 from s4c_lib.practices.decision import decide
-from s4c_lib.practices.result_csv import result_table
 
 COUNTRIES = ("NLD", "CZE", "LTU", "ESP", "ITA", "ROU")
 NO_WORDS = {"FIELD_ID", "ORIG_ID", "COUNTRY", "YEAR", "MAIN_CROP", "H_START", "H_END", "PRACTICE", "P_TYPE", "S1PIX"}
@@ -32,7 +31,7 @@ def compare(profile: str, practice: str, country: str, parcels: int, seed: int, 
     rules = Rules(
         practice, wanted.thresholds, wanted.repairs, 2019, limit, tillage, wanted.min_pooled, season_start=start
     )
-    for number, got in enumerate(result_table(rows, decisions).to_pylist()):
+    for number, got in enumerate(rows_of_sen4cap(rows, decisions)):
         lists = observations_of(series, number)
         days = [day.tolist() for day in (rows.p_start[number], rows.p_end[number])]
         parcel = Parcel(

@@ -14,8 +14,9 @@ from practice_cases import values
 from s4c_lib.parcels.l4c_configuration import read_l4c_configuration
 from s4c_lib.parcels.practice_tables import read_practice_table
 from s4c_lib.practices.decision import decide
-from s4c_lib.practices.result_csv import result_lines, result_table
+from s4c_lib.practices.product_tables import MadeOf, result_table
 from s4c_lib.practices.rows import PracticeRows
+from s4c_lib.practices.sen4cap_table import write_sen4cap_csv
 from s4c_lib.practices.series import VARIABLES, practice_series
 from s4c_lib.practices.settings import PracticeSettings
 from s4c_lib.statistics.observation_files import read_observation_file
@@ -44,7 +45,7 @@ def rows_of(folder: Path, run: dict[str, str]) -> PracticeRows:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_cell_is_that_of_sen4cap(name: str) -> None:
+def test_every_cell_is_that_of_sen4cap(tmp_path: Path, name: str) -> None:
     folder = SEASONS / name
     if not folder.is_dir():
         pytest.skip("the reference seasons are not here")
@@ -65,7 +66,9 @@ def test_every_cell_is_that_of_sen4cap(name: str) -> None:
         tillage=run["tillage"] == "1",
     )
     expected = [line.split(";") for line in (folder / "expected.csv").read_text().splitlines()]
-    got = [line.split(";") for line in result_lines(result_table(rows, decisions))]
+    results = result_table(decisions, rows, MadeOf(date.fromisoformat(run["as_of"])))
+    write_sen4cap_csv(tmp_path / "results.csv", [results], tillage=run["tillage"] == "1")
+    got = [line.split(";") for line in (tmp_path / "results.csv").read_text().splitlines()]
     assert got[0] == expected[0]
     assert len(got) == len(expected)
     for own, wanted in zip(got[1:], expected[1:], strict=True):
