@@ -24,7 +24,7 @@ def doctor(
 ) -> None:
     """Check database, Airflow, manifest, storage and sources, and say what cannot run and why.
 
-    Exit code 1 when something is broken; a limitation (a product this release does not make) is none.
+    Exit code 1 when something is broken; a limitation (something that is not made here) is none.
     """
     from s4c_lib.cli.checks import Verdict, check_all
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
+from s4c_lib.cli import checks
+from s4c_lib.processors import PROCESSORS
 from tests.cli.airflow_hub import Hub, serve
 from tests.cli.conftest import Run
 from tests.conftest import DatabaseServer
@@ -50,7 +53,21 @@ def test_a_system_in_order_passes_and_limits_are_named(hub: Hub, s4c: Run, ready
     ):
         assert found[check]["verdict"] == "ok", found[check]
     assert "no_executor" in found["Sentinel-1"]["what"]
+    # the season asks for all three products, and this release computes them
+    assert not set(found) & set(PROCESSORS), found
+
+
+def test_a_product_that_is_asked_for_and_not_computed_is_a_limitation(
+    hub: Hub, s4c: Run, ready_season: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = replace(PROCESSORS["s4c_l4a"], entry_point=None)
+    monkeypatch.setattr(checks, "PROCESSORS", {**PROCESSORS, "s4c_l4a": lacking})
+    found = verdicts(s4c, 0)
+    assert found["s4c_l4a"]["verdict"] == "limited"
     assert "does not compute" in found["s4c_l4a"]["what"]
+    assert "s4c_l4b" not in found
+    s4c("season", "processors", *ready_season, "--off", "l4a")
+    assert "s4c_l4a" not in verdicts(s4c, 0)
 
 
 def test_each_fault_is_found_with_what_to_do(

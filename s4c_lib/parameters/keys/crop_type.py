@@ -139,10 +139,20 @@ _FEATURES = (
 )
 
 _LEARNING = (
-    _count(
-        "num-trees", 300, "Trees of the random forest. More trees are slower and a little steadier.", 1, 5000, form=True
-    ),
+    _count("num-trees", 300, "Trees of the random forest. More trees are slower and a little steadier.", 1, 5000),
     _count("min-node-size", 10, "Nodes of a tree with no more samples than this are not split.", 1, 10_000),
+    Parameter(
+        f"{PREFIX}.discriminant_share",
+        Kind.FLOAT,
+        0.25,
+        "Share of a linear discriminant analysis in the probabilities, the rest is the forest's. It weighs all dates "
+        "together and tells apart crops of few parcels; 0 is the forest alone, as in Sen4CAP.",
+        minimum=0,
+        maximum=1,
+        processors=L4A,
+        advanced=True,
+        variants=(reference(0.0),),
+    ),
     _count(
         "pa-train-h", 4000, "Crops with at least this many good parcels train with the smaller share.", 0, 1_000_000
     ),
