@@ -39,7 +39,7 @@ PURPOSE = {
         "Finds the acquisitions of the season, fetches or links them, publishes L2A, makes L3B of each tile and the "
         "statistics of every parcel."
     ),
-    "s4c_l4a": "Crop type of every declared parcel, with a verdict on its declaration; crop diversification where it is on.",
+    "s4c_l4a": "Crop type of every declared parcel and a verdict on its declaration; crop diversification if on.",
     "s4c_l4b": "Mowing events of every grassland parcel, with date and confidence.",
     "s4c_l4c": "Agricultural practices per parcel: harvest, catch crops, fallow, nitrogen-fixing crops.",
 }

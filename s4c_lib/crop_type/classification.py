@@ -12,7 +12,7 @@ import numpy.typing as npt
 from s4c_lib.crop_type.crop_parcels import UNKNOWN, CropParcels
 from s4c_lib.crop_type.eligibility import eligible
 from s4c_lib.crop_type.feature_table import FeatureTable
-from s4c_lib.crop_type.folds import folds_by_class, folds_by_holding, out_of_fold
+from s4c_lib.crop_type.folds import discriminant_out_of_fold, folds_by_class, folds_by_holding, out_of_fold
 from s4c_lib.crop_type.forest import train
 from s4c_lib.crop_type.imputation import Imputation, completeness
 from s4c_lib.crop_type.learning_settings import CropSettings
@@ -197,21 +197,44 @@ class _Work:
         imputation = Imputation.of(calibration)
         calibration = imputation.filled(calibration)
         forest = train(
-            calibration, self.parcels.class_number[trains], settings, threads=self.threads, progress=self.progress
+            calibration,
+            self.parcels.class_number[trains],
+            settings,
+            names=self.features.names,
+            threads=self.threads,
+            progress=self.progress,
         )
         apart = trains & settings.oob_for_calibration
         result = np.empty((len(self.rows), len(forest.classes)), dtype=np.float32)
         judged_by = np.full(len(self.rows), JUDGED_BY_ALL_TREES, dtype=np.uint8)
         result[~apart] = probabilities(
-            forest.trees, values, self.rows[~apart], imputation, threads=self.threads, progress=self.progress
+            forest.trees,
+            values,
+            self.rows[~apart],
+            imputation,
+            discriminant=forest.discriminant,
+            threads=self.threads,
+            progress=self.progress,
         )
         if apart.any() and len(forest.synthetic):
             result[apart], judged_by[apart] = self._calibration_in_folds(apart), JUDGED_BY_OTHER_FOLDS
         elif apart.any():
-            result[apart], never_drawn = out_of_bag_probabilities(forest, calibration, threads=self.threads)
+            of_trees, never_drawn = out_of_bag_probabilities(forest, calibration, threads=self.threads)
+            result[apart] = self._with_discriminant_of_others(of_trees, calibration, apart)
             judged_by[np.flatnonzero(apart)[never_drawn]] = JUDGED_BY_OTHER_TREES
-        model = CropModel(forest.estimator, forest.classes, tuple(self.features.names), imputation, settings)
+        names = tuple(self.features.names)
+        model = CropModel(forest.estimator, forest.classes, names, imputation, settings, forest.discriminant)
         return _Judged(result, judged_by, forest.importances, model)
+
+    def _with_discriminant_of_others(self, of_trees: Floats, calibration: Floats, apart: Bools) -> Floats:
+        """Average out-of-bag frequencies with what a discriminant of other folds says of the same parcels."""
+        share, parcels = self.settings.discriminant_share, self.parcels.take(apart)
+        fold = folds_by_class(parcels.parcel_id, parcels.class_number, CALIBRATION_FOLDS, self.settings.seed)
+        if share == 0 or len(np.unique(fold)) == 1:
+            return of_trees
+        of_others = discriminant_out_of_fold(calibration, parcels.class_number, fold, share, self.features.names)
+        found: Floats = ((1 - share) * of_trees + share * of_others).astype(np.float32)
+        return found
 
     def _calibration_in_folds(self, apart: Bools) -> Floats:
         """Predict calibration parcels by forests of other folds, with synthetic parcels made inside them.
@@ -231,6 +254,7 @@ class _Work:
             everyone,
             everyone,
             replace(self.settings, trees=min(self.settings.trees, FOLD_TREES)),
+            names=self.features.names,
             threads=self.threads,
             progress=self.progress,
         )
@@ -248,6 +272,7 @@ class _Work:
             everyone,
             everyone,
             replace(self.settings, smote_target=0),
+            names=self.features.names,
             threads=self.threads,
             progress=self.progress,
         )
@@ -268,6 +293,7 @@ class _Work:
             trains,
             ~trains,
             self.settings,
+            names=self.features.names,
             threads=self.threads,
             progress=self.progress,
         )

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from s4c_lib.errors import InputError
 
 UNKNOWN: Final = -1
+NOT_COUNTED: Final = np.iinfo(np.int32).max
+"""Pixels of a parcel when nobody counted: enough for every rule, and shown as unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +24,7 @@ class CropParcels:
     parcel_id : int64 (P,), unique.
     class_number : int32 (P,), CTnumL4A of the declared crop, -1 where the crop table has none.
     land_cover : int8 (P,), LC of the declared crop, -1 unknown.
-    s2_pix, s1_pix : int32 (P,), pixels in the shrunk parcel.
+    s2_pix, s1_pix : int32 (P,), pixels in the shrunk parcel, or NOT_COUNTED.
     reason : object (P,), why a parcel cannot be classified whatever its observations (``geometry``, ``duplicate``,
         ``overlap``, ``no_lut``), None where nothing speaks against it.
     holding : object (P,), identifier of the holding, None where not known; or None for all.

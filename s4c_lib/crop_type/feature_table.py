@@ -29,6 +29,7 @@ from s4c_lib.errors import InputError
 from s4c_lib.statistics.passes import Facts
 
 __all__ = [
+    "NO_OBSERVATIONS",
     "FeatureSettings",
     "FeatureTable",
     "PreparedFeatures",
@@ -39,6 +40,9 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
+
+NO_OBSERVATIONS: Final = "no_inputs"
+"""Code of the error that names a missing sensor."""
 
 # Parcels that columns are made of at once: all of them fit the processor's cache.
 _STRIP: Final = 4096
@@ -175,7 +179,7 @@ def prepare_features(
 
     Raises
     ------
-    InputError : a parcel is repeated; there is no observation of a sensor that the mode needs.
+    InputError : a parcel is repeated; there is no observation of a sensor that the mode needs (NO_OBSERVATIONS).
     NotFoundError, StorageError, ProductCorruptError : a file cannot be read.
     """
     parcels = np.sort(np.asarray(parcel_ids, np.int64))
@@ -265,4 +269,5 @@ def _missing(optical: bool, radar: bool, settings: FeatureSettings, first: date,
     raise InputError(
         f"there is no observation of {names} between {first} and {last}, which mode {settings.mode} needs",
         hint=f"set allow_missing_sensor, or mode {other}" if settings.mode == "both" and len(lacking) == 1 else "",
+        code=NO_OBSERVATIONS,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.crop_type.discriminant import discriminant
 from s4c_lib.crop_type.forest import train
 from s4c_lib.crop_type.imputation import Imputation
 from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
@@ -88,6 +89,7 @@ def out_of_fold(
     asked: Bools,
     settings: CropSettings,
     *,
+    names: Sequence[str] = (),
     threads: int = 1,
     progress: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> OutOfFold:
@@ -99,7 +101,7 @@ def out_of_fold(
     Parameters
     ----------
     values : float32 (P, F), may have missing values. rows : int64 (N,), rows of the parcels in `values`.
-    class_number, fold, trains, asked : (N,).
+    class_number, fold, trains, asked : (N,). names : of the features.
 
     Raises
     ------
@@ -115,11 +117,32 @@ def out_of_fold(
             raise InputError("All training parcels are in one fold, so none of them can be predicted by the others.")
         calibration = values[rows[chosen]]
         imputation = Imputation.of(calibration)
-        forest = train(imputation.filled(calibration), class_number[chosen], settings, threads=threads)
+        forest = train(imputation.filled(calibration), class_number[chosen], settings, names=names, threads=threads)
         judged = np.flatnonzero(asked & (fold == number))
-        found = probabilities(forest.trees, values, rows[judged], imputation, threads=threads)
+        found = probabilities(
+            forest.trees, values, rows[judged], imputation, discriminant=forest.discriminant, threads=threads
+        )
         result[np.ix_(judged, np.searchsorted(classes, forest.classes))] = found
         result[judged] = np.nan_to_num(result[judged])
         importances += forest.importances / len(numbers)
         progress(done + 1, len(numbers), "folds")
     return OutOfFold(result, importances)
+
+
+def discriminant_out_of_fold(
+    calibration: Floats, class_number: Int32, fold: Int64, share: float, names: Sequence[str] = ()
+) -> npt.NDArray[np.float64]:
+    """Return the probabilities of each parcel by a discriminant of the other folds, float64 (N, C).
+
+    Parameters
+    ----------
+    calibration : float32 (N, F), without missing values. share, names : as in `discriminant`.
+    """
+    classes = np.unique(class_number)
+    result = np.zeros((len(calibration), len(classes)))
+    for number in np.unique(fold):
+        asked = fold == number
+        known, label, counts = np.unique(class_number[~asked], return_inverse=True, return_counts=True)
+        of_others = discriminant(calibration[~asked], label.astype(np.int32), counts.astype(np.float64), share, names)
+        result[np.ix_(asked, np.searchsorted(classes, known))] = of_others.probabilities(calibration[asked])
+    return result

@@ -1,4 +1,4 @@
-"""The random forest (spec/l4a-crop-type.md §9).
+"""The random forest (spec/l4a-crop-type.md §9), and the discriminant beside it.
 
 The trees are those of scikit-learn's ``RandomForestClassifier``, number by number. They are grown one at a time here
 because it copies the matrix, tells nothing of its progress, and forgets which rows a tree has not seen.
@@ -6,7 +6,7 @@ because it copies the matrix, tells nothing of its progress, and forgets which r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.crop_type.discriminant import Discriminant, discriminant
 from s4c_lib.crop_type.learning_settings import CropSettings
 from s4c_lib.crop_type.oversampling import Synthetic, oversample
 
@@ -34,12 +35,14 @@ class Forest:
     absent : bool (trees, N), calibration parcels out of the bag of a tree; with synthetic parcels made of them it
         knows them all the same.
     synthetic : synthetic parcels that took part.
+    discriminant : speaks beside the trees; None with `discriminant_share` 0.
     """
 
     estimator: Any
     classes: Int32
     absent: npt.NDArray[np.bool_]
     synthetic: Synthetic
+    discriminant: Discriminant | None = None
 
     @property
     def trees(self) -> list[Any]:
@@ -59,6 +62,7 @@ def train(
     class_number: Int32,
     settings: CropSettings,
     *,
+    names: Sequence[str] = (),
     threads: int = 1,
     progress: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> Forest:
@@ -70,6 +74,7 @@ def train(
     ----------
     calibration : float32 (N, F), without missing values.
     class_number : int32 (N,), two classes at least.
+    names : of the features, which tell the discriminant what they are.
     progress : called with (trees done, trees, label).
     """
     from sklearn.ensemble import RandomForestClassifier
@@ -98,7 +103,11 @@ def train(
             absent[done] = out
             progress(done + 1, settings.trees, "trees")
     _fill(estimator, trees, classes, rows.shape[1])
-    return Forest(estimator, classes, absent, synthetic)
+    beside = None
+    if settings.discriminant_share > 0:
+        prior = np.bincount(label, minlength=len(classes)).astype(np.float64)
+        beside = discriminant(calibration, label[: len(calibration)], prior, settings.discriminant_share, names)
+    return Forest(estimator, classes, absent, synthetic, beside)
 
 
 def _stacked(calibration: Floats, synthetic: Synthetic) -> Floats:

@@ -25,6 +25,7 @@ class CropSettings:
     pa_min, pa_train_l, pa_train_h, sample_ratio_l, sample_ratio_h : strategies (§7).
     smote_target, smote_k, smote_standardise : synthetic samples (§8); target 0 makes none.
     trees, min_node_size : forest (§9).
+    discriminant_share : of a linear discriminant in the average with the forest; 0 is the forest alone.
     seed : of every random choice.
     oob_for_calibration : calibration parcels are predicted by the trees they have no part in (§9, D-15).
     cross_validation : ``none`` or ``holding`` (§10).
@@ -51,6 +52,7 @@ class CropSettings:
     smote_standardise: bool = True
     trees: int = 300
     min_node_size: int = 10
+    discriminant_share: float = 0.25
     seed: int = 42
     oob_for_calibration: bool = True
     cross_validation: str = "none"
@@ -68,6 +70,8 @@ class CropSettings:
         _require("smote-k", self.smote_k, self.smote_k >= 1, "at least 1")
         _require("num-trees", self.trees, 1 <= self.trees <= 5000, "between 1 and 5000")
         _require("min-node-size", self.min_node_size, self.min_node_size >= 1, "at least 1")
+        share = self.discriminant_share
+        _require("discriminant_share", share, 0 <= share <= 1, "between 0 and 1")
         _require("sample-ratio-h", self.sample_ratio_h, 0 < self.sample_ratio_h < 1, "between 0 and 1, both excluded")
         _require("sample-ratio-l", self.sample_ratio_l, 0 < self.sample_ratio_l < 1, "between 0 and 1, both excluded")
         _require("seed", self.seed, 0 <= self.seed < 2**31, "between 0 and 2147483647")
@@ -119,6 +123,7 @@ _KEYS: Final[dict[str, str]] = {
     "smote_standardise": "smote_standardise",
     "trees": "num-trees",
     "min_node_size": "min-node-size",
+    "discriminant_share": "discriminant_share",
     "seed": "seed",
     "oob_for_calibration": "oob_for_calibration",
     "cross_validation": "cv",

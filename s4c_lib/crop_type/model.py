@@ -13,11 +13,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.crop_type.discriminant import Discriminant, LinearFeatures
 from s4c_lib.crop_type.imputation import Imputation
 from s4c_lib.crop_type.learning_settings import CropSettings
 from s4c_lib.errors import InputError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _LIBRARIES: Final = ("scikit-learn", "numpy", "joblib")
 _COMPRESSION: Final = 3
 
@@ -33,6 +34,7 @@ class CropModel:
     feature_names : in the order of the columns.
     imputation : stands in for missing features.
     settings : with which it was trained.
+    discriminant : averaged with the forest (`prediction.probabilities`); None where the forest speaks alone.
     """
 
     estimator: Any
@@ -40,6 +42,7 @@ class CropModel:
     feature_names: tuple[str, ...]
     imputation: Imputation
     settings: CropSettings
+    discriminant: Discriminant | None = None
 
 
 def libraries() -> dict[str, str]:
@@ -48,11 +51,19 @@ def libraries() -> dict[str, str]:
 
 
 def forest_bytes(model: CropModel) -> bytes:
-    """Return the content of ``model.joblib``; the same model gives the same bytes."""
+    """Return the content of ``model.joblib``; the same model gives the same bytes.
+
+    A dict: ``forest``, and ``discriminant``: the arrays of `Discriminant` and `LinearFeatures` by name, or None.
+    """
     import joblib
 
+    beside = model.discriminant
+    arrays = None
+    if beside is not None:
+        arrays = {name: getattr(beside.features, name) for name in ("columns", "decibels")}
+        arrays |= {name: getattr(beside, name) for name in ("centre", "weights", "offset")}
     buffer = io.BytesIO()
-    joblib.dump(model.estimator, buffer, compress=_COMPRESSION)
+    joblib.dump({"forest": model.estimator, "discriminant": arrays}, buffer, compress=_COMPRESSION)
     return buffer.getvalue()
 
 
@@ -106,10 +117,18 @@ def restore(forest: bytes, description: Mapping[str, Any]) -> CropModel:
         raise InputError("The forest file is not the one described: its checksum differs.", hint="copy both again")
     settings = dict(description["settings"])
     settings["land_cover"] = frozenset(settings["land_cover"])
+    stored = joblib.load(io.BytesIO(forest))
+    learnt, beside = CropSettings(**settings), stored["discriminant"]
     return CropModel(
-        estimator=joblib.load(io.BytesIO(forest)),
+        estimator=stored["forest"],
         classes=np.array(description["classes"], dtype=np.int32),
         feature_names=tuple(description["features"]),
         imputation=Imputation(np.array(description["medians"], dtype=np.float32)),
-        settings=CropSettings(**settings),
+        settings=learnt,
+        discriminant=None if beside is None else _discriminant(beside, learnt.discriminant_share),
     )
+
+
+def _discriminant(arrays: Mapping[str, Any], share: float) -> Discriminant:
+    features = LinearFeatures(arrays["columns"], arrays["decibels"])
+    return Discriminant(features, arrays["centre"], arrays["weights"], arrays["offset"], share)

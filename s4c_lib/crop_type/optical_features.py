@@ -97,24 +97,6 @@ def on_grid(stretches: Sequence[Floats], grid: Int64) -> OnGrid:
     return OnGrid(mean, std, gap)
 
 
-def resampled(values: Values, days: Sequence[int], grid: Int64) -> Floats:
-    """Series (times, items) on regular dates; what lies before the first date is left out (AC-03)."""
-    order = np.argsort(np.asarray(days, np.int64), kind="stable")
-    stretch = np.searchsorted(grid, np.asarray(days, np.int64), "right") - 1
-    stretches = [
-        stretch_ends(
-            (
-                (int(days[k] - grid[number]), values[k].astype(np.float32), values[k].astype(np.float32))
-                for k in order
-                if stretch[k] == number
-            ),
-            values.shape[1],
-        )
-        for number in range(len(grid))
-    ]
-    return on_grid(stretches, grid).mean
-
-
 def normalised_difference(first: Values, second: Values) -> Values:
     """(first - second) / (first + second), 0 where the sum is not above 1e-6 in size (5.5)."""
     total = first + second

@@ -16,6 +16,7 @@ from s4c_lib.crop_type.diversification_parcels import DiversificationSettings, H
 from s4c_lib.crop_type.feature_table import FeatureTable
 from s4c_lib.crop_type.judgement import Judgement, JudgementSettings, judge
 from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
+from s4c_lib.crop_type.metrics import Metrics
 from s4c_lib.crop_type.product_tables import ClassNames, crop_type_columns, judgement_columns
 from s4c_lib.errors import InputError
 
@@ -34,6 +35,7 @@ class CropOutcome:
     Attributes
     ----------
     settings : with which they were learnt; ``mode`` is that of the sensor that was there.
+    uncalibrated : on validation parcels, as the forest says without calibration; None when there is none.
     columns : what is said of every parcel (`product_tables.crop_type_columns` and `judgement_columns`).
     missing_sensor : ``s1`` or ``s2`` when mode ``both`` went on without it, else "".
     """
@@ -43,6 +45,7 @@ class CropOutcome:
     settings: CropSettings
     classification: Classification
     judgement: Judgement
+    uncalibrated: Metrics | None
     columns: pa.Table
     missing_sensor: str = ""
 
@@ -147,6 +150,7 @@ def crop_outcome(
         small=parcels.s2_pix < settings.best_s2_pix,
         gap_days=gap_days,
     )
+    uncalibrated = found.metrics
     if values[f"{PREFIX}calibrated_predictions"]:
         found = with_calibrated_predictions(found, judgement, parcels, settings.best_s2_pix)
     columns = crop_type_columns(
@@ -156,4 +160,4 @@ def crop_outcome(
         accept_second_min_conf=values[f"{PREFIX}accept_second_min_conf"],
         more=judgement_columns(judgement, names),
     )
-    return CropOutcome(parcels, names, settings, found, judgement, columns, features.missing_sensor)
+    return CropOutcome(parcels, names, settings, found, judgement, uncalibrated, columns, features.missing_sensor)

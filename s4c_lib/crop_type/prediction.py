@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.crop_type.crop_parcels import UNKNOWN
+from s4c_lib.crop_type.discriminant import Discriminant
 from s4c_lib.crop_type.forest import Forest
 from s4c_lib.crop_type.imputation import Imputation
 
@@ -28,10 +29,13 @@ def probabilities(
     rows: Int64,
     imputation: Imputation,
     *,
+    discriminant: Discriminant | None = None,
     threads: int = 1,
     progress: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> Floats:
     """Return the mean class frequencies of the leaves, float32 (rows, C); the same for any number of threads.
+
+    With a discriminant, the average of these and its probabilities.
 
     Parameters
     ----------
@@ -42,8 +46,10 @@ def probabilities(
         filled = imputation.filled(values[block])
         # Trees are added in their order, so that a parcel's sum does not depend on blocks or threads.
         total = sum(tree.tree_.predict(filled) for tree in trees)
-        mean: Floats = (total / len(trees)).astype(np.float32)
-        return mean
+        mean = total / len(trees)
+        found = mean if discriminant is None else discriminant.averaged(mean, filled)
+        result: Floats = found.astype(np.float32)
+        return result
 
     classes = trees[0].tree_.max_n_classes
     result: Floats = np.empty((len(rows), classes), dtype=np.float32)
@@ -61,7 +67,8 @@ def out_of_bag_probabilities(
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return out-of-bag probabilities of the calibration parcels, from the trees that have not drawn them.
 
-    Only for a forest without synthetic parcels: copies of a parcel, declared like it, would be in those trees.
+    Only for a forest without synthetic parcels: copies of a parcel, declared like it, would be in those trees. A
+    discriminant has learnt from all parcels and is left out.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.crop_type.classification import UNKNOWN, Classification
-from s4c_lib.crop_type.crop_parcels import CropParcels
+from s4c_lib.crop_type.crop_parcels import NOT_COUNTED, CropParcels
 from s4c_lib.crop_type.judgement import CONFIRMED, Judgement
 from s4c_lib.crop_type.judgement_reasons import words
 
@@ -92,8 +92,8 @@ def prediction_table(
         {
             "NewID": pa.array(classification.parcel_id[rows]),
             "AreaDeclared": pa.array(area[rows], from_pandas=True),
-            "S1Pix": pa.array(parcels.s1_pix[rows]),
-            "S2Pix": pa.array(parcels.s2_pix[rows]),
+            "S1Pix": pa.array(parcels.s1_pix[rows], mask=parcels.s1_pix[rows] == NOT_COUNTED),
+            "S2Pix": pa.array(parcels.s2_pix[rows], mask=parcels.s2_pix[rows] == NOT_COUNTED),
             "CTnumL4A": pa.array(number, mask=number == UNKNOWN),
             "CTL4A": names_of(number, names),
             "LC": pa.array(parcels.land_cover[rows], mask=parcels.land_cover[rows] == UNKNOWN),

@@ -38,6 +38,7 @@ class ReportContent:
     ----------
     about : short facts below the title, such as site, season and dates.
     parcel_names : object (parcels,), identifier of the agency; None where it has none.
+    uncalibrated : deciles of the validation parcels before calibration.
     notes : sentences about what was missing or done otherwise.
     holdings : holdings by diagnosis of crop diversification, when it was evaluated.
     facts : parameters, versions and inputs, by section.
@@ -50,6 +51,7 @@ class ReportContent:
     names: ClassNames
     parcel_names: npt.NDArray[np.object_]
     judgement: Judgement | None = None
+    uncalibrated: Sequence[Decile] = ()
     notes: Sequence[str] = ()
     holdings: Mapping[str, int] = field(default_factory=dict)
     rule_set: str = ""

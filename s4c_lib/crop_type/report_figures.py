@@ -118,7 +118,7 @@ def reliability_plot(series: Mapping[str, Sequence[Decile]]) -> str:
 
     Parameters
     ----------
-    series : deciles by name, at most two: as the forest votes, and calibrated.
+    series : deciles by name, at most two: before calibration, and calibrated.
     """
     left, top, side = 52.0, 14.0, 360.0
     parts = [f'<line x1="{left:g}" y1="{top + side:g}" x2="{left + side:g}" y2="{top:g}" class="ideal" />']

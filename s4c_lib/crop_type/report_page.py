@@ -267,8 +267,10 @@ def _confidence(content: ReportContent) -> str:
     metrics = content.classification.metrics
     if metrics is None:
         return ""
-    series = {"votes of the trees": metrics.reliability}
-    keys = [("right", "votes of the trees")]
+    series, keys = {}, []
+    if content.uncalibrated:
+        series["before calibration"] = content.uncalibrated
+        keys.append(("right", "before calibration, validation parcels"))
     if content.judgement is not None and (calibrated := calibrated_deciles(content.judgement)):
         series["calibrated"] = calibrated
         keys.append(("overall", "calibrated, all judged parcels"))
@@ -282,7 +284,7 @@ def _confidence(content: ReportContent) -> str:
         '<section><h2>How far the confidence can be trusted</h2><div class="pair"><div>'
         f"<figure>{reliability_plot(series)}{_key(keys)}</figure></div><div>"
         '<p class="lead">On the dashed line a confidence is what it says: of predictions with 0.8, eight of ten are '
-        "right. Above it the forest is too modest, below it too sure.</p>"
+        "right. Above it they are too modest, below it too sure.</p>"
         '<table><thead><tr><th>Where</th><th class="count">Parcels</th><th class="count">Right</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div></div></section>"
     )
@@ -330,7 +332,7 @@ def _holdings(content: ReportContent) -> str:
     )
     return (
         f'<section><h2>Crop diversification of holdings</h2><p class="lead">Rule set {text(content.rule_set)}; '
-        "diversification_holding.csv gives the reason for each.</p>"
+        "CropDiversification_holding.csv gives the reason for each.</p>"
         f'<dl class="numbers">{cells}</dl></section>'
     )
 

@@ -104,7 +104,8 @@ def laid_on(
         rows = raster.read()
         values = (rows.mean, rows.std) if as_units is None else as_units(rows.mean, rows.std)
         here, of_rows = _places(rows.parcel_id, parcels)
-        valid = (rows.n[of_rows] > 0) & ~np.isnan(values[0][of_rows])
+        # 10 log10(0) in the table of a user is infinite, and no value.
+        valid = (rows.n[of_rows] > 0) & np.isfinite(rows.mean[of_rows]) & np.isfinite(values[0][of_rows])
         if pool and len(rasters) > 1:
             tile = np.zeros((3, count))
             for row, column in zip(tile, (rows.n, *values), strict=True):

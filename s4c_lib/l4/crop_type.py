@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
@@ -21,18 +20,16 @@ from s4c_lib.catalog.results_l4a import store_results
 from s4c_lib.catalog.sites import site_tiles
 from s4c_lib.crop_type.crop_parcels import UNKNOWN, CropParcels
 from s4c_lib.crop_type.diversification import Diversification, diversify
-from s4c_lib.crop_type.eligibility import eligible
 from s4c_lib.crop_type.feature_table import FeatureSettings, PreparedFeatures, prepare_features, variables_of
-from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
-from s4c_lib.crop_type.outcome import CropOutcome, crop_outcome, diversification_settings, holding_parcels
+from s4c_lib.crop_type.learning_settings import PREFIX
+from s4c_lib.crop_type.outcome import CropOutcome, diversification_settings, holding_parcels
 from s4c_lib.crop_type.partial_results import PartialFolder
-from s4c_lib.crop_type.product_tables import class_names
 from s4c_lib.errors import InputError
 from s4c_lib.l4.crop_features import marker_names, stored_features
 from s4c_lib.l4.crop_type_files import write_product
+from s4c_lib.l4.crop_type_learning import learnt, may_be_classified
 from s4c_lib.l4.declared import Declared
 from s4c_lib.parcels.crop_lut import CropLut
-from s4c_lib.reasons import Reason
 from s4c_lib.scheduling.dates import midnight
 from s4c_lib.season_run import NoResultError, ResultProduct, RunResult, SeasonRun
 
@@ -102,19 +99,7 @@ def run_crop_type(run: SeasonRun) -> RunResult:
     prepared = _prepared(told)
     markers = marker_names(told.first, told.last, midnight(run.as_of)) if _publishes_markers(told) else None
     with stored_features(prepared, run.work_folder, markers=markers, progress=run.progress) as features:
-        try:
-            outcome = crop_outcome(
-                features.table,
-                told.parcels,
-                class_names(told.lut),
-                told.values,
-                gap_days=features.gap_days,
-                progress=run.progress,
-            )
-        except InputError as error:
-            if error.code not in (str(Reason.NO_EVALUABLE_PARCEL), str(Reason.TOO_FEW_CLASSES)):
-                raise
-            raise NoResultError(error.message, reason=error.code, hint=error.hint) from error
+        outcome = learnt(features, told.parcels, told.lut, told.values, run.progress)
     diversification = _diversified(told, outcome)
     files = write_product(told, outcome, diversification, prepared, algorithm=ALGORITHM, feature_source=FEATURE_SOURCE)
     missing = outcome.missing_sensor
@@ -219,7 +204,7 @@ def _prepared(told: CropRun) -> PreparedFeatures:
             settings,
             told.first,
             told.last,
-            eligible=told.parcels.parcel_id[_may_be_classified(told)],
+            eligible=told.parcels.parcel_id[may_be_classified(told.parcels, told.values)],
             kept=kept,
             digests=paths,
             progress=run.progress,
@@ -230,14 +215,6 @@ def _prepared(told: CropRun) -> PreparedFeatures:
     for key in [key for key in kept if key not in prepared.kept_keys]:
         del kept[key]
     return prepared
-
-
-def _may_be_classified(told: CropRun) -> npt.NDArray[np.bool_]:
-    """Parcels that pass every filter but that of their observations; radar periods are counted among them."""
-    settings = CropSettings.of(told.values)
-    everyone = np.ones(len(told.parcels), np.bool_)
-    found: npt.NDArray[np.bool_] = eligible(told.parcels, everyone, replace(settings, pa_min=2)).status == "classified"
-    return found if found.any() else everyone
 
 
 def _publishes_markers(told: CropRun) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +15,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s4c_lib.crop_type.crop_parcels import UNKNOWN, CropParcels
+from s4c_lib.crop_type.crop_parcels import NOT_COUNTED, UNKNOWN, CropParcels
 from s4c_lib.crop_type.diversification import Diversification, diversify
 from s4c_lib.crop_type.diversification_parcels import NONE
-from s4c_lib.crop_type.eligibility import eligible
-from s4c_lib.crop_type.feature_table import FeatureSettings, PreparedFeatures, prepare_features
-from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
-from s4c_lib.crop_type.outcome import CropOutcome, crop_outcome, diversification_settings, holding_parcels
-from s4c_lib.crop_type.product_tables import class_names, for_diversification, lut_table
+from s4c_lib.crop_type.feature_table import NO_OBSERVATIONS, FeatureSettings, PreparedFeatures, prepare_features
+from s4c_lib.crop_type.learning_settings import PREFIX
+from s4c_lib.crop_type.outcome import CropOutcome, diversification_settings, holding_parcels
+from s4c_lib.crop_type.product_tables import for_diversification, lut_table
 from s4c_lib.errors import DiskFullError, InputError, NothingToDoError, StorageError
 from s4c_lib.l4.crop_features import FEATURES, stored_features
+from s4c_lib.l4.crop_type_learning import facts_of, learnt, may_be_classified, notes_of, parameter_notes
 from s4c_lib.l4.crop_type_tables import TITLES, Told, write_csv, write_tables
 from s4c_lib.l4.diversification_files import Holdings, read_lut_file
-from s4c_lib.parameters.values import to_json
+from s4c_lib.l4.files_by_hand import tables_in
 from s4c_lib.parcels.parcel_table import read_parcel_table
 from s4c_lib.reasons import Reason
 from s4c_lib.season_run import NoResultError, Progress
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from s4c_lib.statistics.store import Source
 
 PREDICTIONS: Final = "predictions.csv"
-_TABLES: Final = (".parquet", ".csv", ".txt", ".tsv")
-_MANY: Final = np.iinfo(np.int32).max
 _NAMES: Final = {
     "NewID": "parcel_id",
     "ct_status": "status",
@@ -86,32 +83,39 @@ def classify_files(request: Request, values: Snapshot, progress: Progress) -> tu
 
     Raises
     ------
-    NothingToDoError : there is no observation in the interval. NoResultError : no parcel can be classified.
+    NothingToDoError : there is no observation in the interval, or none of a sensor that is asked for.
+    NoResultError : no parcel can be classified.
     InputError, NotFoundError, StorageError, DiskFullError : a file is wrong, missing, or cannot be written.
     """
-    files = _files(request.observations)
+    files = tables_in(request.observations)
     lut = read_lut_file(request.lut)
     table = read_parcel_table(request.parcels)
     if not len(table):
         raise InputError(f"{request.parcels} has no row.")
     parcels = _parcels(table, lut)
+    _check_crops(request, table, parcels)
     given = _observations(files)
     first, last = _interval(given, request)
-    prepared = prepare_features(
-        given.content,
-        parcels.parcel_id,
-        FeatureSettings.of(values.values, further_variables=True),
-        first,
-        last,
-        eligible=parcels.parcel_id[_may_be_classified(parcels, values, request.folds)],
-        progress=progress,
-    )
+    try:
+        prepared = prepare_features(
+            given.content,
+            parcels.parcel_id,
+            FeatureSettings.of(values.values, further_variables=True),
+            first,
+            last,
+            eligible=parcels.parcel_id[may_be_classified(parcels, values.values, folds=request.folds)],
+            progress=progress,
+        )
+    except InputError as error:
+        if error.code != NO_OBSERVATIONS:
+            raise
+        raise NothingToDoError(error.message, hint=error.hint) from error
     try:
         request.out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".l4a-", dir=request.out) as place:
             folder = Path(place)
             with stored_features(prepared, folder, progress=progress) as features:
-                outcome = _outcome(features.table, parcels, lut, values, features.gap_days, request.folds, progress)
+                outcome = learnt(features, parcels, lut, values.values, progress, folds=request.folds)
             diversification = _diversified(outcome, table, lut, values)
             names = write_tables(folder, outcome, _told(request, values, table, prepared, outcome), diversification)
             write_csv(folder / PREDICTIONS, predictions(outcome))
@@ -125,16 +129,6 @@ def classify_files(request: Request, values: Snapshot, progress: Progress) -> tu
         raise StorageError(f"{request.out} cannot be written: {error}") from error
     record = _record(outcome, prepared, diversification, first, last, paths)
     return record, _warnings(table, outcome, values, diversification)
-
-
-def _files(given: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in given:
-        inside = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES) if path.is_dir() else [path]
-        if not inside:
-            raise InputError(f"There is no table in {path}.", hint=f"their names end with {', '.join(_TABLES)}")
-        files += inside
-    return files
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,36 +209,35 @@ def _parcels(table: pa.Table, lut: CropLut) -> CropParcels:
 
 
 def _pixels(column: Any) -> npt.NDArray[np.int32]:
-    """Pixel counts; many for all where no parcel has one, none where this one has none."""
-    missing = _MANY if column.null_count == len(column) else 0
+    """Pixel counts; enough for all where no parcel has one, none where this one has none."""
+    missing = NOT_COUNTED if column.null_count == len(column) else 0
     counts: npt.NDArray[np.int32] = pc.fill_null(column, missing).to_numpy().astype(np.int32)
     return counts
 
 
-def _may_be_classified(parcels: CropParcels, values: Snapshot, folds: int | None) -> npt.NDArray[np.bool_]:
-    everyone = np.ones(len(parcels), np.bool_)
-    settings = CropSettings.of({**values.values, f"{PREFIX}pa-min": 2}, folds=folds)
-    found: npt.NDArray[np.bool_] = eligible(parcels, everyone, settings).status == "classified"
-    return found if found.any() else everyone
+def _check_crops(request: Request, table: pa.Table, parcels: CropParcels) -> None:
+    """Refuse tables that have no crop in common, before a season is read.
 
-
-def _outcome(
-    features: Any,
-    parcels: CropParcels,
-    lut: CropLut,
-    values: Snapshot,
-    gap_days: npt.NDArray[np.float64],
-    folds: int | None,
-    progress: Progress,
-) -> CropOutcome:
-    try:
-        return crop_outcome(
-            features, parcels, class_names(lut), values.values, gap_days=gap_days, folds=folds, progress=progress
+    Raises
+    ------
+    InputError : no parcel has a crop. NoResultError : the crop table has none of the declared ones.
+    """
+    if table["crop"].null_count == len(table):
+        raise InputError(
+            f"{request.parcels}: no parcel has a crop.", hint="column crop (or ori_crop) holds codes of the crop table"
         )
-    except InputError as error:
-        if error.code in (str(Reason.NO_EVALUABLE_PARCEL), str(Reason.TOO_FEW_CLASSES)):
-            raise NoResultError(error.message, reason=error.code, hint=error.hint) from error
-        raise
+    if (parcels.reason == "no_lut").all():
+        raise NoResultError(
+            f"The crop table {request.lut} has none of the declared crops ({_codes(table['crop'])}).",
+            reason=str(Reason.NO_EVALUABLE_PARCEL),
+            hint="its Ori_crop are written as the codes of the parcels are",
+        )
+
+
+def _codes(crops: Any) -> str:
+    """The first declared codes, in words."""
+    codes = sorted({code for code in crops.to_pylist() if code is not None})
+    return f"{', '.join(codes[:5])}{', ...' if len(codes) > 5 else ''}"
 
 
 def _diversified(outcome: CropOutcome, table: pa.Table, lut: CropLut, values: Snapshot) -> Diversification | None:
@@ -296,32 +289,23 @@ def _sen4cap_files(folder: Path, outcome: CropOutcome, table: pa.Table, lut: Cro
 def _told(
     request: Request, values: Snapshot, table: pa.Table, prepared: PreparedFeatures, outcome: CropOutcome
 ) -> Told:
-    sensors = {"s1": "Sentinel-1", "s2": "Sentinel-2"}
-    notes = []
-    if outcome.missing_sensor:
-        notes.append(f"There is no observation of {sensors[outcome.missing_sensor]}: the other sensor stands alone.")
+    notes = notes_of(outcome, values.values)
     if request.folds is not None:
         notes.append(
             f"Every parcel was predicted by forests of the other {request.folds - 1} of {request.folds} parts."
         )
-    own = {
-        key.removeprefix(PREFIX): json.dumps(to_json(value), ensure_ascii=False)
-        for key, value in sorted(values.values.items())
-        if key.startswith(PREFIX)
-    }
     inputs = {
         "Observations": ", ".join(path.name for path in request.observations),
         "Parcels": request.parcels.name,
         "Crop table": request.lut.name,
         "Optical dates": f"{len(prepared.dates)}",
     }
-    filters = {name: f"{number:,} left" for name, number in outcome.classification.counts.items()}
     return Told(
         title="Crop types",
         about=(f"profile {values['profile']}", f"{len(table):,} parcels", f"{len(prepared.names):,} features"),
         labels=pa.table({"ori_id": table["ori_id"]}),
         notes=tuple(notes),
-        facts={"Inputs": inputs, "Filters": filters, "Parameters": own},
+        facts={"Inputs": inputs, **facts_of(outcome, values.values)},
         provenance={"inputs": inputs},
         rule_set=values[f"{PREFIX}diversification_ruleset"],
     )
@@ -346,7 +330,7 @@ def _record(
     accuracy = {}
     if metrics is not None:
         figures = {"overall_accuracy": metrics.overall, "kappa": metrics.kappa, "macro_f1": metrics.macro_f1}
-        accuracy = {name: None if np.isnan(value) else f"{value:.4f}" for name, value in figures.items()}
+        accuracy = {name: None if np.isnan(value) else round(value, 4) for name, value in figures.items()}
     status, counts = np.unique(outcome.classification.status, return_counts=True)
     return {
         **outcome.counts(),
@@ -361,20 +345,34 @@ def _record(
     }
 
 
+def _ignored(values: Snapshot) -> list[str]:
+    """Return sentences about parameters that act in a season's run only."""
+    given = {
+        "start_season_offset": (values[f"{PREFIX}start_season_offset"] > 0, "give --start"),
+        "export_shapefile": (values[f"{PREFIX}export_shapefile"], "the files have no outlines"),
+        "publish_markers": (values[f"{PREFIX}publish_markers"] == "always", "features.parquet has them"),
+    }
+    return [f"{PREFIX}{name} has no effect by hand: {why}." for name, (asked, why) in given.items() if asked]
+
+
 def _warnings(
     table: pa.Table, outcome: CropOutcome, values: Snapshot, diversification: Diversification | None
 ) -> list[str]:
     lines = []
     unlisted = outcome.classification.status == "no_lut"
     if unlisted.any():
-        codes = sorted({str(code) for code in table["crop"].filter(pa.array(unlisted)).to_pylist()})
-        lines.append(
-            f"{int(unlisted.sum())} parcels have a crop that the crop table lacks ({', '.join(codes[:5])}"
-            f"{', ...' if len(codes) > 5 else ''}); their status is no_lut."
-        )
+        crops = table["crop"].filter(pa.array(unlisted))
+        without = crops.null_count
+        if without < len(crops):
+            lines.append(
+                f"{len(crops) - without} parcels have a crop that the crop table lacks ({_codes(crops)}); "
+                "their status is no_lut."
+            )
+        if without:
+            lines.append(f"{without} parcels have no crop; their status is no_lut.")
     if outcome.missing_sensor and not values[f"{PREFIX}allow_missing_sensor"]:
         sensor = {"s1": "Sentinel-1", "s2": "Sentinel-2"}[outcome.missing_sensor]
         lines.append(f"There is no observation of {sensor}; the other sensor stands alone.")
     if diversification is not None and (diversification.place == NONE).any():
         lines.append(f"{int((diversification.place == NONE).sum())} parcels have no holding.")
-    return lines
+    return lines + parameter_notes(values.values) + _ignored(values)

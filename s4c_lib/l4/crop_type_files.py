@@ -14,6 +14,7 @@ from s4c_lib.crop_type.classification import UNKNOWN
 from s4c_lib.crop_type.product_tables import for_diversification, lut_table
 from s4c_lib.errors import InputError, StorageError
 from s4c_lib.l4.crop_features import FEATURES
+from s4c_lib.l4.crop_type_learning import facts_of, notes_of
 from s4c_lib.l4.crop_type_tables import PLOT, REPORT, TITLES, Told, write_csv, write_tables
 from s4c_lib.l4.declared import own_columns, with_outlines
 from s4c_lib.l4.result_item import INPUTS, ResultAsset, product_name, write_inputs, write_result_item
@@ -36,9 +37,9 @@ LAYER: Final = "l4a_crop_type"
 NOTES: Final[Mapping[str, str]] = {
     "CT_decl": "CTnumL4A of the declared crop, of classified parcels",
     "CT_pred_1": "CTnumL4A of the most likely crop",
-    "CT_conf_1": "Share of the trees' votes for it",
+    "CT_conf_1": "Probability of it; in profile reference the share of the trees' votes",
     "CT_pred_2": "CTnumL4A of the second most likely crop",
-    "CT_conf_2": "Share of the trees' votes for it",
+    "CT_conf_2": "Probability of it; in profile reference the share of the trees' votes",
     "CT_pred_1_name": "Name of the most likely crop",
     "CT_pred_2_name": "Name of the second most likely crop",
     "CTnumL4A": "Number of the class of the declared crop",
@@ -208,20 +209,11 @@ def _own_columns(told: CropRun, result: pa.Table) -> pa.Table | None:
 
 def _notes(told: CropRun, outcome: CropOutcome) -> list[str]:
     """Return what the reader of the report has to know, in sentences."""
-    notes = []
-    sensors = {"s1": "Sentinel-1", "s2": "Sentinel-2"}
-    if outcome.missing_sensor:
-        notes.append(
-            f"There is no observation of {sensors[outcome.missing_sensor]}: features come from the other sensor alone."
-        )
+    notes = notes_of(outcome, told.values)
     for what, tiles in told.tiles_without.items():
         if tiles:
-            lacking = "parcels" if what == "parcels" else f"statistics of {sensors[what.lower()]}"
+            lacking = "parcels" if what == "parcels" else f"statistics of Sentinel-{what[1]}"
             notes.append(f"Without {lacking}: tile{'s' if len(tiles) > 1 else ''} {', '.join(tiles)}.")
-    if imputed := int(outcome.classification.imputed.sum()):
-        notes.append(
-            f"{imputed:,} parcels lack some features, which were filled with those of a typical training parcel."
-        )
     if not told.run.inputs_complete:
         notes.append("The run did not wait for inputs that were late; run.json lists them.")
     return notes
@@ -231,11 +223,6 @@ def _facts(
     told: CropRun, outcome: CropOutcome, prepared: PreparedFeatures, feature_source: str
 ) -> dict[str, dict[str, str]]:
     run = told.run
-    own = {
-        key.removeprefix("processor.s4c_l4a."): json.dumps(to_json(value), ensure_ascii=False)
-        for key, value in sorted(told.values.items())
-        if key.startswith("processor.s4c_l4a.")
-    }
     inputs = {
         "Declarations": f"{run.parcel_set.year}, version {run.parcel_set.version}",
         **{f"Upload {kind}": f"version {number}" for kind, number in sorted(run.uploads.items())},
@@ -244,8 +231,7 @@ def _facts(
         "Optical dates": f"{len(prepared.dates)}",
         "Fingerprint": run.fingerprint[:16],
     }
-    filters = {name: f"{number:,} left" for name, number in outcome.classification.counts.items()}
-    return {"Inputs": inputs, "Filters": filters, "Parameters": own}
+    return {"Inputs": inputs, **facts_of(outcome, told.values)}
 
 
 def _provenance(told: CropRun, algorithm: int, feature_source: str, products: list[int]) -> dict[str, Any]:

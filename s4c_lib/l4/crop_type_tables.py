@@ -157,6 +157,7 @@ def _content(outcome: CropOutcome, told: Told, diversification: Diversification 
         names=outcome.names,
         parcel_names=named.to_numpy(zero_copy_only=False),
         judgement=outcome.judgement,
+        uncalibrated=() if outcome.uncalibrated is None else outcome.uncalibrated.reliability,
         notes=told.notes,
         holdings={} if diversification is None else diversification.counts(),
         rule_set=told.rule_set,
@@ -178,6 +179,7 @@ def _metrics(outcome: CropOutcome, diversification: Diversification | None) -> d
     imputed = int(of.imputed.sum())
     return {
         "validation": None if of.metrics is None else of.metrics.as_json(),
+        "validation_uncalibrated": None if outcome.uncalibrated is None else outcome.uncalibrated.as_json(),
         "holdings_apart": None if of.holding_metrics is None else of.holding_metrics.as_json(),
         "filters": of.counts,
         "not_classified": {

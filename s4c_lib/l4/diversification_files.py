@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from s4c_lib.crop_type.diversification import Diversification
 from s4c_lib.crop_type.diversification_parcels import NONE, HoldingParcels, Ints, flags_of
-from s4c_lib.errors import InputError, NotFoundError, StorageError
+from s4c_lib.errors import InputError
 from s4c_lib.l4.crop_type_tables import DIVERSIFICATION, DIVERSIFICATION_HOLDINGS, write_csv
+from s4c_lib.l4.files_by_hand import content_of
 from s4c_lib.parcels.canonical import canonical_strings
 from s4c_lib.parcels.crop_lut import CropLut, read_crop_lut
 from s4c_lib.parcels.delimited_text import DelimitedTable, read_delimited
@@ -89,7 +90,7 @@ def read_lut_file(path: Path) -> CropLut:
     ------
     NotFoundError, StorageError, InputError : it is not there, cannot be read, or is refused; with the code.
     """
-    table, report = read_crop_lut(_content(path, "crop code table"), path.name)
+    table, report = read_crop_lut(content_of(path, "crop code table"), path.name)
     if table is None:
         first = report.findings[0]
         more = f" (and {len(report.findings) - 1} more findings)" if len(report.findings) > 1 else ""
@@ -110,7 +111,7 @@ def read_crop_type_table(path: Path, lut: CropLut) -> tuple[HoldingParcels, Hold
         told because the codes of its group differ in them.
     """
     try:
-        table = read_delimited(_content(path, "table of crop types"), (*REQUIRED, _CROP))
+        table = read_delimited(content_of(path, "table of crop types"), (*REQUIRED, _CROP))
     except InputError as error:
         raise InputError(f"{path}: {error.message}", hint=error.hint) from error
     if missing := table.missing(REQUIRED):
@@ -155,7 +156,7 @@ def read_organic(path: Path, holdings: Holdings) -> tuple[Ints, list[str]]:
     Their numbers, and the identifiers that no parcel has.
     """
     try:
-        table = read_delimited(_content(path, "list of organic holdings"), ("HoldID",))
+        table = read_delimited(content_of(path, "list of organic holdings"), ("HoldID",))
     except InputError as error:
         raise InputError(f"{path}: {error.message}", hint=error.hint) from error
     if missing := table.missing(("HoldID",)):
@@ -174,15 +175,6 @@ def write_diversification(folder: Path, result: Diversification) -> list[Path]:
     for path, table in zip(paths, (result.parcel_table, result.holding_table), strict=True):
         write_csv(path, table)
     return paths
-
-
-def _content(path: Path, what: str) -> bytes:
-    if not path.is_file():
-        raise NotFoundError(f"There is no {what} {path}.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _texts(table: DelimitedTable, name: str) -> pa.Array:

@@ -16,17 +16,14 @@ import pyarrow.compute as pc
 from s4c_lib.catalog.results_l4c import store_results
 from s4c_lib.l4.mowing_files import row_groups
 from s4c_lib.l4.parcel_blocks import parcel_blocks
+from s4c_lib.l4.practice_counts import as_metadata, check_judged, count_decisions, quality_of, share_without_result
 from s4c_lib.l4.practice_files import MARKERS, RESULTS, WEEKLY, piece_of, pieces, write_product
 from s4c_lib.l4.practice_inputs import PracticeRun, practice_run
-from s4c_lib.parcels.l4c_configuration_keys import PRACTICES
-from s4c_lib.practices.codes import Found, Status, Verdict
 from s4c_lib.practices.decision import Previous, decide
-from s4c_lib.practices.decisions import Decisions
 from s4c_lib.practices.product_tables import MadeOf, marker_table, result_table, weekly_table
 from s4c_lib.practices.series import practice_series
 from s4c_lib.practices.settings import PREFIX
-from s4c_lib.reasons import Reason
-from s4c_lib.season_run import NoResultError, ResultProduct, RunResult, SeasonRun
+from s4c_lib.season_run import ResultProduct, RunResult, SeasonRun
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,10 +42,9 @@ def run_practices(run: SeasonRun) -> RunResult:
     """
     told = practice_run(run)
     counts = _decide(told)
-    _check(told, counts)
-    share = 100 * (1 - counts["OK"] / counts["rows"])
-    degraded = share > run.snapshot[f"{PREFIX}max_na_pct"]
-    files = write_product(told, _plain(counts), algorithm=ALGORITHM)
+    check_judged(counts)
+    share = share_without_result(counts)
+    files = write_product(told, as_metadata(counts), algorithm=ALGORITHM)
     product = ResultProduct(
         metadata={
             "algorithm": ALGORITHM,
@@ -63,10 +59,10 @@ def run_practices(run: SeasonRun) -> RunResult:
             "previous_product": told.previous,
             "without_result_pct": round(share, 3),
             "warnings": list(told.warnings),
-            "counts": _plain(counts),
+            "counts": as_metadata(counts),
             "files": files.about,
         },
-        quality="degraded" if degraded else "ok",
+        quality=quality_of(share, run.snapshot[f"{PREFIX}max_na_pct"]),
         quicklook=files.quicklook,
         store=_store(told),
     )
@@ -113,7 +109,7 @@ def _decide(told: PracticeRun) -> Counter[str]:
                 weekly.write(weeks)
                 if task.practice == "NA":
                     markers.write(_markers(told, weeks, rows.parcel_id, mondays))
-                counts += _counted(task.practice, decisions)
+                counts += count_decisions(task.practice, decisions)
             done = block.first + len(numbers)
             run.progress(done, len(declared), f"practices: {counts['OK']} of {counts['rows']} rows judged")
     return counts
@@ -149,52 +145,6 @@ def _mondays(told: PracticeRun) -> list[date]:
     """Mondays of all weeks with coherence, which are those a row of the weekly table may have."""
     days = [one.time.date() for one in told.files if one.variable == "coherence_vv"]
     return sorted({day - timedelta(days=day.weekday()) for day in days})
-
-
-def _counted(practice: str, decisions: Decisions) -> Counter[str]:
-    counts: Counter[str] = Counter({"rows": len(decisions), "weeks": len(decisions.weekly)})
-    counts["FOUND"] = int((decisions.harvest == Found.FOUND).sum())
-    for status in Status:
-        counts[status.name] += int((decisions.status == status).sum())
-    for verdict in Verdict:
-        counts[f"{practice}.{verdict.name}"] += int((decisions.c_index == verdict).sum())
-    counts[f"{practice}.rows"] = len(decisions)
-    counts[f"{practice}.harvests"] = counts["FOUND"]
-    return counts
-
-
-def _plain(counts: Counter[str]) -> dict[str, Any]:
-    """Counts as metadata: of states, and of C_INDEX for each practice."""
-    practices = [name for name in PRACTICES if f"{name}.rows" in counts]
-    inside: dict[str, dict[str, int]] = {name: {} for name in practices}
-    states: dict[str, int] = {}
-    for key, value in sorted(counts.items()):
-        practice, dot, name = key.partition(".")
-        if dot and value:
-            inside[practice][name] = value
-        elif value and key not in ("rows", "weeks", "FOUND"):
-            states[key] = value
-    return {"rows": counts["rows"], "weeks": counts["weeks"], "STATUS": states, "practices": inside}
-
-
-def _check(told: PracticeRun, counts: Counter[str]) -> None:
-    """A product in which nothing was judged is none (section 17)."""
-    if counts["OK"]:
-        return
-    states = {name: value for name, value in _plain(counts)["STATUS"].items() if value}
-    listed = ", ".join(
-        f"{value} {name}" for name, value in sorted(states.items(), key=lambda item: (-item[1], item[0]))
-    )
-    if set(states) == {"NOT_IN_SERIES"}:
-        raise NoResultError(
-            f"None of {counts['rows']} rows has a parcel with statistics.",
-            reason=Reason.NO_OVERLAP,
-            hint="do the images cover the parcels, and do the practice tables name declared parcels?",
-        )
-    raise NoResultError(
-        f"None of {counts['rows']} rows can be judged: {listed}.",
-        hint="STATUS is explained in docs/practices.md",
-    )
 
 
 def _store(told: PracticeRun) -> Any:

@@ -86,6 +86,7 @@ def test_predictions_report_and_diversification(by_hand: Hand, files: Path, tmp_
     told = json.loads(answer.out)
     assert (told["classified"], told["classes"], told["status"]) == (45, 3, {"classified": 45, "no_lut": 1})
     assert (told["first_day"], told["last_day"], told["missing_sensor"]) == ("2026-04-01", "2026-05-31", "s1")
+    assert 0.8 < told["overall_accuracy"] <= 1
     assert "parcels have a crop that the crop table lacks (Z)" in answer.err
     rows = {row["parcel_id"]: row for row in rows_of(tmp_path / "o" / "predictions.csv")}
     assert list(rows["1"])[:9] == [
@@ -94,7 +95,9 @@ def test_predictions_report_and_diversification(by_hand: Hand, files: Path, tmp_
     assert [rows["31"][name] for name in ("ct_decl", "ct_pred_1")] == ["30", "10"]
     assert rows["31"]["verdict"] != "confirmed"
     assert (rows["99"]["status"], rows["99"]["ct_decl"], rows["99"]["ct_pred_1"]) == ("no_lut", "", "")
-    assert "Crop types" in (tmp_path / "o" / "report.html").read_text()
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert "CropDiversification_holding.csv gives" in page
+    assert (tmp_path / "o" / "CropDiversification_holding.csv").exists()
     holdings = rows_of(tmp_path / "o" / "CropDiversification_holding.csv")
     assert [row["HoldID"] for row in holdings] == ["H0", "H1", "H2"]
     assert not [path.name for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
@@ -124,6 +127,11 @@ def test_what_cannot_be_done_is_told_in_a_line(by_hand: Hand, files: Path, tmp_p
     def refused(code: int, says: str, *more: object, **changed: object) -> None:
         assert says in by_hand("l4a", *options(files, out=tmp_path / "x", **changed), *FEW, *more, code=code).err
 
+    other_codes, no_crop = tmp_path / "codes.csv", tmp_path / "no_crop.csv"
+    other_codes.write_text(LUT.replace("\nG;", "\n501;").replace("\nW;", "\n502;").replace("\nM;", "\n503;"))
+    refused(1, "has none of the declared crops (G, M, W, Z)", lut=other_codes)
+    no_crop.write_text((files / "parcels.csv").read_text().replace("crop", "culture"))
+    refused(2, "no parcel has a crop", parcels=no_crop)
     one_crop = tmp_path / "one.csv"
     one_crop.write_text((files / "parcels.csv").read_text().replace(",W,", ",G,").replace(",M,", ",G,"))
     refused(1, "All parcels that can be classified are of class 10", parcels=one_crop)
@@ -133,11 +141,68 @@ def test_what_cannot_be_done_is_told_in_a_line(by_hand: Hand, files: Path, tmp_p
     refused(2, "has no column parcel_id", parcels=files / "lut.csv")
     refused(2, "the last day comes first", "--start", "2026-06-01", "--end", "2026-05-01")
     refused(3, "There is no observation from 2027-01-01", "--start", "2027-01-01", "--end", "2027-12-31")
-    refused(2, "there is no observation of Sentinel-1", "--set", "processor.s4c_l4a.mode=s1-only")
+    refused(3, "there is no observation of Sentinel-1", "--set", "processor.s4c_l4a.mode=s1-only")
     no_holdings = tmp_path / "p.csv"
     no_holdings.write_text((files / "parcels.csv").read_text().replace("holding", "other"))
     refused(2, "needs holdings", "--set", "processor.s4c_l4a.diversification_enabled=1", parcels=no_holdings)
     assert not (tmp_path / "x" / "predictions.csv").exists()
+
+
+def test_pixels_that_nobody_counted_and_crops_that_nobody_declared(by_hand: Hand, files: Path, tmp_path: Path) -> None:
+    plain = [line.split(",")[:2] for line in (files / "parcels.csv").read_text().splitlines()]
+    plain[4][1] = ""
+    (tmp_path / "p.csv").write_text("\n".join(",".join(cells) for cells in plain))
+    answer = by_hand("l4a", *options(files, parcels=tmp_path / "p.csv", out=tmp_path / "o"), *FEW)
+    assert "1 parcels have a crop that the crop table lacks (Z)" in answer.err
+    assert "1 parcels have no crop" in answer.err
+    assert "keep_water_for_cwater" not in answer.err
+    for name in ("Parcels_classified_with_predictions.csv", "Parcels_all_with_predictions.csv"):
+        assert {(row["S2Pix"], row["S1Pix"]) for row in rows_of(tmp_path / "o" / name)} == {("", "")}
+
+
+def test_a_parameter_without_effect_is_told(by_hand: Hand, files: Path, tmp_path: Path) -> None:
+    answer = by_hand(
+        "l4a", *options(files, out=tmp_path), "--folds", 3, "--set", "processor.s4c_l4a.num-trees=4",
+        "--set", "processor.s4c_l4a.keep_water_for_cwater=true",
+        "--set", "processor.s4c_l4a.start_season_offset=3",
+    )  # fmt: skip
+    assert "keep_water_for_cwater has no effect: statistics" in answer.err
+    assert "start_season_offset has no effect by hand: give --start" in answer.err
+    assert "export_shapefile" not in answer.err
+    assert "keep_water_for_cwater has no effect" in (tmp_path / "report.html").read_text()
+
+
+def test_accuracy_before_calibration_is_told_apart(by_hand: Hand, files: Path, tmp_path: Path) -> None:
+    def run(name: str, *more: object) -> dict[str, object]:
+        by_hand(
+            "l4a", *options(files, out=tmp_path / name), "--folds", 3, "--set", "processor.s4c_l4a.num-trees=8", *more
+        )
+        found: dict[str, object] = json.loads((tmp_path / name / "metrics.json").read_text())
+        return found
+
+    calibrated = run("calibrated")
+    plain = run("plain", "--set", "processor.s4c_l4a.calibrated_predictions=false")
+    assert plain["validation"] == plain["validation_uncalibrated"] == calibrated["validation_uncalibrated"]
+    assert calibrated["validation"] != calibrated["validation_uncalibrated"], "confidences are others"
+
+
+def test_ac_24_rows_in_another_order_give_the_same_bytes(by_hand: Hand, files: Path, tmp_path: Path) -> None:
+    synthetic = (
+        "--set", "processor.s4c_l4a.smote-target=15", "--set", "processor.s4c_l4a.diversification_enabled=true",
+    )  # fmt: skip
+    found = []
+    for place, step in ((tmp_path / "one", 1), (tmp_path / "other", -1)):
+        place.mkdir()
+        for name in ("observations.csv", "parcels.csv"):
+            header, *rows = (files / name).read_text().splitlines()
+            (place / name).write_text("\n".join([header, *rows[::step]]))
+        (place / "lut.csv").write_text(LUT)
+        by_hand("l4a", *options(place, out=place / "out"), *FEW, *synthetic)
+        found.append({path.name: path.read_bytes() for path in (place / "out").iterdir()})
+    one, other = found
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+    assert {"predictions.csv", "report.html", "model.joblib", "features.parquet", "metrics.json"} <= one.keys()
 
 
 COLUMNS = "NewID,HoldID,GeomValid,Duplic,Overlap,Area_meters,S2Pix,S1Pix,LC,CTnumDIV,CT_decl,"

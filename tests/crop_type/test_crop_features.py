@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import shapely
 from feature_cases import FIRST, LAST, REFERENCE, row, season_rows, store_files, table, values_of
 
 from s4c_lib.crop_type.feature_names import table_of
 from s4c_lib.crop_type.feature_table import FeatureSettings, compute_features, prepare_features, variables_of
 from s4c_lib.crop_type.marker_tables import marker_name, marker_tables
 from s4c_lib.errors import InputError
+from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.parameters import REGISTRY
+from s4c_lib.parcels.inner_buffer import LocatedParcels
+from s4c_lib.parcels.pixel_index import build_pixel_index
 from s4c_lib.statistics.legacy_export import write_legacy
+from s4c_lib.statistics.parcel_statistics import statistics_of
+from s4c_lib.statistics.store import Source, write_statistics
 
 DEFAULT = FeatureSettings()
 S1, S2 = FeatureSettings(mode="s1-only"), FeatureSettings(mode="s2-only")
@@ -109,6 +115,43 @@ def test_coherence_of_a_month_takes_both_orbits_together() -> None:
     assert values_of(found, "XX_M202003_VH_COHE_MEAN_MEAN")[0] == pytest.approx(0.47)
     assert values_of(found, "XX_M202003_VH_COHE_MIN_MEAN")[0] == pytest.approx(0.30)
     assert values_of(found, "XX_S_VH_COHE_MEAN")[0] == pytest.approx(0.123895, abs=1e-6)
+
+
+def test_ac_02_and_ac_03_dates_and_what_is_interpolated_to_them() -> None:
+    seen = [("2020-03-03", 0.10, 20), ("2020-03-08", 0.90, 0), ("2020-03-18", 0.25, 20), ("2020-04-07", 0.15, 20)]
+    rows = [row(1, day, "b08", value, n=n) for day, value, n in seen]
+    rows += [row(2, day, "b08", value, n=n if day == "2020-03-18" else 0) for day, value, n in seen]
+    found = of(rows, replace(S2, grid_from_first_product=True), 3)
+    assert found.dates == (date(2020, 3, 3), date(2020, 3, 13), date(2020, 3, 23), date(2020, 4, 2))
+    means = found.values[:, [name.endswith("mean_b8") for name in found.names]]
+    np.testing.assert_allclose(means[:2], [[1000, 2000, 2250, 1750], [2500] * 4], rtol=1e-6)
+    assert np.isnan(means[2]).all()
+
+
+def test_ac_06_pixels_of_a_raster_become_mean_and_deviation(tmp_path: Path) -> None:
+    pixels = np.array([[2000, 2100, -10_000, 1900, 2200], [1800, -10_000, -10_000, -10_000, -10_000]], np.int16)
+    shapes = np.empty(2, object)
+    shapes[:] = [shapely.box(0, 10, 50, 20), shapely.box(0, 0, 50, 10)]
+    located = LocatedParcels(32631, np.array([1, 2], np.int32), shapes)
+    index = build_pixel_index(located, PixelGrid(32631, 0, 20, 10, 2, 5), buffer_m=0, parcel_set_id=1)
+    statistics = statistics_of(index, pixels, scale=1e-4, no_data=-10_000)
+    assert statistics.n.tolist() == [4, 1]
+    at = datetime(2020, 3, 3, 10, tzinfo=UTC)
+    source = Source("b08", "l2a", "1", at, None, "sentinel-2a", "31UFS", None, None, 1, "i", 1, 5.0, 10.0, "0")
+    file = write_statistics(tmp_path, "demo", "2020", source, statistics)
+    found = compute_features([file.path], [1, 2], replace(S2, grid_from_first_product=True), FIRST, LAST)
+    np.testing.assert_allclose(values_of(found, "XX_2020_03_03_s2_mean_b8"), [2050, 1800], rtol=1e-6)
+    np.testing.assert_allclose(values_of(found, "XX_2020_03_03_s2_dev_b8"), [129.0994, 0], atol=1e-3)
+
+
+def test_an_infinite_value_is_none() -> None:
+    """The decibels of zero, as tables of users have them."""
+    days = ("2020-03-02", "2020-03-08", "2020-03-14")
+    rows = [row(1, day, name, value) for day in days for name, value in (("vv", -10.0), ("b08", 0.2))]
+    strange = [row(1, "2020-03-05", name, value) for name in ("vv", "b08") for value in (-np.inf, np.inf)]
+    plain, odd = of(rows, DEFAULT, 1), of([*rows, *strange], DEFAULT, 1)
+    assert plain.names == odd.names
+    np.testing.assert_array_equal(odd.values, plain.values)
 
 
 def test_ac_13_columns_are_bound_by_name_whatever_the_order() -> None:

@@ -34,9 +34,12 @@ def stored(model: CropModel) -> tuple[bytes, dict[str, Any]]:
 def test_a_model_read_back_predicts_the_same(model: CropModel, stored: tuple[bytes, dict[str, Any]]) -> None:
     again = restore(*stored)
     rows = np.arange(len(ROWS))
-    expected = probabilities(model.estimator.estimators_, ROWS, rows, model.imputation)
-    found = probabilities(again.estimator.estimators_, ROWS, rows, again.imputation)
+    expected, found = (
+        probabilities(one.estimator.estimators_, ROWS, rows, one.imputation, discriminant=one.discriminant)
+        for one in (model, again)
+    )
     np.testing.assert_array_equal(found, expected)
+    assert not np.array_equal(found, probabilities(again.estimator.estimators_, ROWS, rows, again.imputation))
     np.testing.assert_array_equal(again.classes, [10, 20, 30, 40])
     assert again.settings == model.settings
     assert again.feature_names == model.feature_names

@@ -71,7 +71,7 @@ def test_settings_without_parameters_are_the_registered_defaults() -> None:
 def test_the_profiles_differ_in_what_the_specification_marks() -> None:
     reference = CropSettings.of(resolve(Layers(season={"profile": "reference"}), phase="current").values)
     assert (reference.smote_standardise, reference.oob_for_calibration) == (False, False)
-    assert CropSettings(smote_standardise=False, oob_for_calibration=False) == reference
+    assert CropSettings(smote_standardise=False, oob_for_calibration=False, discriminant_share=0) == reference
 
 
 @pytest.mark.parametrize("name", ["seed", "cv", "smote_standardise", "oob_for_calibration"])

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from s4c_lib.crop_type.optical_features import index_deviations, indices, resampled
+from s4c_lib.crop_type.optical_features import index_deviations, indices, on_grid, stretch_ends
 from s4c_lib.crop_type.radar_features import composite, linear, without_nodata
 from s4c_lib.crop_type.temporal import (
     fill_gaps,
@@ -35,7 +35,20 @@ def series(*items: list[float]) -> npt.NDArray[np.float32]:
     return np.array(items, np.float32).T
 
 
+def resampled(values: Any, days: list[int], grid: Any) -> Any:
+    """Put series (times, items), by ascending day, on a grid as the features of a season are put on it."""
+    stretch = np.searchsorted(grid, days, "right") - 1
+    stretches = [
+        stretch_ends(
+            [(int(days[k] - begin), values[k], values[k]) for k in np.flatnonzero(stretch == number)], values.shape[1]
+        )
+        for number, begin in enumerate(grid)
+    ]
+    return on_grid(stretches, grid).mean
+
+
 def test_ac_03_resampling() -> None:
+    """From observations: `test_crop_features`."""
     values = series([1000, NAN, 2500, 1500], [NAN, NAN, 2500, NAN], [NAN] * 4)
     found = resampled(values, DAYS, GRID).T
     np.testing.assert_allclose(found[0], [1000, 2000, 2250, 1750])

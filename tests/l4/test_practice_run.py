@@ -207,9 +207,10 @@ def test_the_harvest_of_the_product_before_is_kept_when_asked(database: Database
             text("UPDATE s4c.l4c_result SET h_w_start = '2024-07-08' WHERE product_id = :id AND new_id = 3"),
             {"id": earlier.id},
         )
-    kept = {"processor.s4c_l4c.freeze_harvest": True}
+    kept = {"processor.s4c_l4c.freeze_harvest": True, "processor.s4c_l4c.max_na_pct": 20.0}
     product = run(database, replace(L4C, key="september", settings=kept))
     assert product.metadata["previous_product"] == earlier.id
+    assert (earlier.quality, product.quality) == ("ok", "degraded"), "one row of four has no result"
     assert "policy is not replay_all" in product.metadata["warnings"][0]
     with database.begin() as connection:
         rows = read_results(connection, product.id).to_pylist()
@@ -229,6 +230,13 @@ def test_a_run_that_can_give_nothing_says_why(database: Database, season: Season
     fails(database, replace(L4C, key="weeks", settings=many), "Only 17 weeks have backscatter", "too_few_weeks")
     with database.begin() as connection:
         connection.execute(text("UPDATE s4c.parcel SET overlap = true"))
+    give_table(database, season, Kind.PRACTICES_CC, CATCH_CROPS)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.parcel SET ori_id = 'X' || new_id, ori_id_raw = 'X' || new_id"))
+    fails(
+        database, replace(L4C, key="table", settings={"processor.s4c_l4c.practices": ["CC"]}),
+        r"no practice to judge \(CC: none of its 4 rows is of a declared parcel\)", "input_missing",
+    )  # fmt: skip
     alone = {"processor.s4c_l4c.skip_overlap": True}
     fails(
         database, replace(L4C, key="overlap", settings=alone), "None of 4 rows can be judged: 4 OVERLAP",
