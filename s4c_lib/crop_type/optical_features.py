@@ -44,7 +44,7 @@ def stretch_ends(acquisitions: Iterable[tuple[int, Floats, Floats]], items: int)
     for day, mean, std in acquisitions:
         there = ~np.isnan(mean)
         new = there & np.isnan(ends[0])
-        for row, values in enumerate((np.float32(day), mean, std)):
+        for row, values in enumerate((np.full(items, day, np.float32), mean, std)):
             np.copyto(ends[row], values, where=new)
             np.copyto(ends[row + 3], values, where=there)
     return ends

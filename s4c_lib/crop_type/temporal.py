@@ -106,7 +106,7 @@ def fill_gaps(values: Values, position: npt.ArrayLike, *, count: Values | None =
     return filled if count is None else np.floor(filled + 0.5)
 
 
-def between(before: Values, after: Values, before_at: Values, after_at: Values, at: float) -> Values:
+def between(before: Values, after: Values, before_at: Values, after_at: Values, at: float | np.float32) -> Values:
     """The value at a time, linearly between two, or the only one there is (NaN: none)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         share = ((at - before_at) / (after_at - before_at)).astype(before.dtype)
@@ -128,7 +128,7 @@ def _next_values(values: Values, at: Float64) -> tuple[list[Values], list[Float6
     return following[::-1], following_at[::-1]
 
 
-def _ratio(total: Values, count: npt.NDArray[np.generic]) -> Float64:
+def _ratio(total: Values, count: npt.NDArray[np.integer | np.floating]) -> Float64:
     with np.errstate(invalid="ignore", divide="ignore"):
         found: Float64 = np.where(count == 0, np.nan, total / count)
     return found

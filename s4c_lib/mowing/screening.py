@@ -51,7 +51,8 @@ class Screening:
     @property
     def used(self) -> npt.NDArray[np.bool_]:
         """Bool (parcels, times)."""
-        return self.rejected == Rejection.USED
+        used: npt.NDArray[np.bool_] = self.rejected == Rejection.USED
+        return used
 
 
 def days_of(series: Series) -> npt.NDArray[np.int64]:

@@ -82,7 +82,7 @@ def company_of(parcel_id: npt.NDArray[np.int64], settings: EvidenceSettings) -> 
     groups = max(1, len(parcel_id) // settings.trend_parcels)
     edges = np.linspace(0, len(parcel_id), groups + 1).astype(np.int64)
     # More of them would hardly change the median.
-    asked = [np.arange(begin, end, max(1, (end - begin) // _SAMPLE), np.int64) for begin, end in pairwise(edges)]
+    asked = [np.arange(begin, end, max(1, (end - begin) // _SAMPLE), dtype=np.int64) for begin, end in pairwise(edges)]
     first = parcel_id[edges[:-1]] if len(parcel_id) else np.zeros(1, np.int64)
     return Company(first, np.concatenate(asked), np.cumsum([0, *(len(one) for one in asked)]))
 
