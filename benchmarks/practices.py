@@ -24,8 +24,9 @@ from s4c_lib.parcels.l4c_configuration import read_l4c_configuration
 from s4c_lib.parcels.l4c_presets import preset_text
 from s4c_lib.practices.decision import decide
 from s4c_lib.practices.decisions import Decisions
-from s4c_lib.practices.result_csv import result_table
+from s4c_lib.practices.product_tables import MadeOf, result_table
 from s4c_lib.practices.rows import PracticeRows
+from s4c_lib.practices.sen4cap_table import sen4cap_table
 from s4c_lib.practices.settings import PracticeSettings
 from s4c_lib.statistics.matrices import Key, Series
 
@@ -76,7 +77,8 @@ def loop(series: dict[Key, Series], rows: PracticeRows, told: PracticeSettings, 
     before = time.process_time()
     plain = [decide_parcel(parcel, rules).row for parcel in parcels]
     seconds = time.process_time() - before
-    fast = result_table(rows, run(series, rows, told)[0]).to_pylist()
+    results = result_table(run(series, rows, told)[0], rows, MadeOf(LAST))
+    fast = sen4cap_table(results, tillage=True).to_pylist()
     for number, (slow, own) in enumerate(zip(plain, fast, strict=True), 1):
         different = {name: (own[name], text) for name, text in slow.items() if own[name] != text}
         if different:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from s4c_lib.cli.options import AsJson, day, examples
-from s4c_lib.cli.output import Step, print_record, progress
+from s4c_lib.cli.output import Step, print_record, progress, warn
 from s4c_lib.cli.practices import Practice
 from s4c_lib.cli.run_by_hand import Out, Profile, Setting, parameters
 from s4c_lib.errors import InputError, NotFoundError, Sen4capError
@@ -204,12 +205,14 @@ def _tables(run: _Run, step: Step) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Results and weeks, block after block of rows."""
     from s4c_lib.practices.decision import decide
     from s4c_lib.practices.product_tables import MadeOf, result_table, weekly_table
-    from s4c_lib.practices.series import practice_series
+    from s4c_lib.practices.series import median_pair_days, practice_series
 
     every = run.given.joined.rows
     for begin in range(0, len(every), _BLOCK):
         rows = every.of(slice(begin, begin + _BLOCK))
         series = practice_series(run.given.observations, rows.parcel_id[rows.parcel_id > 0])
+        if not begin:
+            _warn_of_pairs(median_pair_days(series), run.settings.pair_days)
         decisions = decide(
             series,
             rows,
@@ -220,6 +223,15 @@ def _tables(run: _Run, step: Step) -> Iterator[tuple[pa.Table, pa.Table]]:
             progress=_telling(step, begin, len(every)),
         )
         yield result_table(decisions, rows, MadeOf(run.as_of)), weekly_table(decisions, rows)
+
+
+def _warn_of_pairs(median: float | None, longest: int) -> None:
+    """Coherence that is not compared takes half of M5 and M10 away: whoever runs it has to know."""
+    if median is not None and median > longest:
+        warn(
+            f"coherence is of pairs {median:g} days apart; only those up to {longest} days are compared: "
+            f"set processor.s4c_l4c.coh_change_max_days to {median:g}"
+        )
 
 
 def _telling(step: Step, first: int, total: int) -> Callable[[int, int], None]:
@@ -278,6 +290,7 @@ def _write_trace(
     from s4c_lib.products.stac import write_whole
 
     files = []
+    name = re.sub(r"[^\w.-]", "_", name)  # an agency's identifier may hold what a file's name may not
     if with_json:
         path = out / f"trace_{name}.json"
         write_whole(path, (json.dumps(list(traced), indent=1, ensure_ascii=False) + "\n").encode())

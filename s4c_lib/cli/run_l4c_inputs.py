@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from s4c_lib.cli.output import Step, warn
-from s4c_lib.errors import InputError, NotFoundError, NothingToDoError, StorageError
+from s4c_lib.errors import InputError, NotFoundError, NothingToDoError
+from s4c_lib.l4.files_by_hand import content_of, tables_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from s4c_lib.parcels.practice_tables import PracticeTable
     from s4c_lib.practices.practice_parcels import JoinedRows, PracticeParcels
 
-_TABLES: Final = (".parquet", ".csv", ".txt", ".tsv")
 _SHOWN: Final = 5
 
 
@@ -78,7 +78,7 @@ def _configuration(config: str, practice: str, country: str, year: int) -> L4cCo
     elif not path.exists():
         raise NotFoundError(f"There is no configuration {config}.", hint=f"a file, or one of {', '.join(COUNTRIES)}")
     else:
-        content, name = _content(path, "configuration"), str(path)
+        content, name = content_of(path, "configuration"), str(path)
     found, report = read_l4c_configuration(content, name, year=year, country=country, practices=[practice])
     _tell(report, name)
     assert found is not None
@@ -88,7 +88,7 @@ def _configuration(config: str, practice: str, country: str, year: int) -> L4cCo
 def _practice_table(path: Path, practice: str, country: str, year: int) -> PracticeTable:
     from s4c_lib.parcels.practice_tables import read_practice_table
 
-    content = _content(path, "practice table")
+    content = content_of(path, "practice table")
     table, report = read_practice_table(content, path.name, practice, year=year, country=country)
     _tell(report, str(path))
     assert table is not None
@@ -139,7 +139,7 @@ def _observations(given: Sequence[Path], as_of: date, step: Step) -> pa.Table:
     from s4c_lib.practices.series import VARIABLES
     from s4c_lib.statistics.observation_files import read_observation_file
 
-    files = _files(given)
+    files = tables_in(given)
     tables = []
     for number, path in enumerate(files, start=1):
         tables.append(read_observation_file(path, VARIABLES))
@@ -154,25 +154,6 @@ def _observations(given: Sequence[Path], as_of: date, step: Step) -> pa.Table:
             hint="L4C needs ndvi, vv, vh and coherence_vv in column variable",
         )
     return table
-
-
-def _files(given: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in given:
-        inside = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES) if path.is_dir() else [path]
-        if not inside:
-            raise InputError(f"There is no table in {path}.", hint=f"their names end with {', '.join(_TABLES)}")
-        files += inside
-    return files
-
-
-def _content(path: Path, what: str) -> bytes:
-    if not path.is_file():
-        raise NotFoundError(f"There is no {what} {path}.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _tell(report: Report, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Final
 
 
 class Marker(IntEnum):
@@ -100,14 +99,3 @@ class Rule(IntEnum):
     NFC_PRESENT = 44  # CZE: vegetation in the practice period itself
     NFC_ABSENT = 45
     NO_EVIDENCE = 50  # repair 6
-
-
-REASONS_GIVEN: Final = (
-    Status.GEOMETRY,
-    Status.DUPLICATE,
-    Status.OVERLAP,
-    Status.BAD_DATES,
-    Status.NOT_IN_SERIES,
-    Status.ERROR,
-)
-"""Reasons that a caller may know before the series are looked at (`PracticeRows.reason`)."""

@@ -92,12 +92,13 @@ def _judge(
         kept_gaps = np.where(kept, previous.gaps, 0).astype(np.int32)
     period, practice = _practice(series, settings, harvest, week)
     erased = practice.erase_harvest & ~(practice.no_evidence & settings.repaired(6))
+    erased &= week != NO_WEEK
     week = np.where(erased, NO_WEEK, week)
     tilled = find_tillage(series, settings, harvest, week) if tillage else None
     year_end = ((series.rows.year - 1969).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)) - 1
     limit = np.minimum(int(np.datetime64(gap_limit, "D").astype(np.int64)), year_end)
     gaps = count_gaps(series, harvest.h_end, week, limit)
-    return Judged(series, harvest, period, practice, tilled, gaps, week, kept & ~erased, kept_gaps)
+    return Judged(series, harvest, period, practice, tilled, gaps, week, kept & ~erased, kept_gaps, erased)
 
 
 def _practice(

@@ -29,7 +29,7 @@ class Judged:
     Parameters
     ----------
     harvest_week : H_W_START that holds, `NO_WEEK` for none. kept : it is that of the previous product.
-    kept_gaps : H_W_S1GAPS of the previous product, 0 for none.
+    kept_gaps : H_W_S1GAPS of the previous product, 0 for none. erased : there was a harvest, and a rule took it back.
     """
 
     series: WeeklySeries
@@ -41,6 +41,7 @@ class Judged:
     harvest_week: Int64
     kept: Bools
     kept_gaps: npt.NDArray[np.int32]
+    erased: Bools
 
 
 def decisions_of(one: Judged, settings: PracticeSettings, orbits: tuple[int, ...]) -> Decisions:
@@ -72,7 +73,7 @@ def decisions_of(one: Judged, settings: PracticeSettings, orbits: tuple[int, ...
         | practice.no_evidence * int(Flag.NO_EVIDENCE)
         | one.period.computed * int(Flag.PERIOD_COMPUTED)
         | one.kept * int(Flag.HARVEST_KEPT)
-        | (practice.erase_harvest & ~silent) * int(Flag.HARVEST_ERASED)
+        | one.erased * int(Flag.HARVEST_ERASED)
     )
     harvested, radar = one.harvest_week != NO_WEEK, harvest.radar_week != NO_WEEK
     tilled, tillage_week = np.full(len(rows), Found.NA, np.int8), np.full(len(rows), NO_WEEK)

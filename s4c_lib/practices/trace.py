@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from s4c_lib.errors import NotFoundError
 from s4c_lib.parcels.l4c_configuration_keys import Thresholds
 from s4c_lib.practices.codes import Marker
-from s4c_lib.practices.trace_words import FLAG_WORDS, MARKER_WORDS, RULE_WORDS, STATUS_WORDS, VERDICT_WORDS
+from s4c_lib.practices.trace_words import FALSE_WORDS, FLAG_WORDS, MARKER_WORDS, RULE_WORDS, STATUS_WORDS, VERDICT_WORDS
 
 Row = Mapping[str, Any]
 
@@ -131,7 +131,13 @@ def _harvest(row: Row, weeks: Sequence[Row], used: Thresholds) -> Iterator[str]:
             confirmed = row["H_W_START"] + timedelta(days=row["H_DELAY"])
             yield f"The NDVI that confirmed it is of {_day(confirmed)}."
         return
-    yield "No harvest was found." if row["H_STATE"] == "NOT_FOUND" else "Harvest is not relevant here."
+    if "HARVEST_ERASED" in row["FLAGS"].split(","):
+        yield f"A harvest was seen in the week of {_day(row['H_CURRENT'])}."
+        return
+    if not any(week["M1"] == _TRUE for week in weeks):
+        yield "No harvest was found: without a crop none is looked for."
+        return
+    yield "No harvest was found."
     nearest = _nearest(row, weeks)
     if nearest is not None:
         lacking = [number for number in range(1, 6) if nearest[f"M{number}"] != _TRUE]
@@ -171,7 +177,9 @@ def _tillage(row: Row, used: Thresholds) -> str:
         case "NOT_FOUND":
             return f"No tillage: NDVI rose above {_ndvi(used.optthrvegcycle)} again before coherence was lost."
         case _:
-            return "Tillage cannot be told: there is no harvest, or coherence did not change after it."
+            if row["H_STATE"] != "FOUND":
+                return "Tillage cannot be told: it is looked for after a harvest, and there is none."
+            return "Tillage cannot be told: after the harvest coherence was not seen to fall from a high level."
 
 
 def _practice(row: Row, weeks: Sequence[Row], used: Thresholds) -> Iterator[str]:
@@ -181,26 +189,38 @@ def _practice(row: Row, weeks: Sequence[Row], used: Thresholds) -> Iterator[str]
     computed = "PERIOD_COMPUTED" in row["FLAGS"].split(",")
     yield f"The practice period is {_day(row['P_START'])} to {_day(row['P_END'])}{', computed' if computed else ''}."
     if computed and row["CC_LIM"] is not None:
-        yield (
-            f"It starts where NDVI was last below {_ndvi(row['CC_LIM'])}, bare land by an NDVI between "
-            f"{_ndvi(row['CC_MIN'])} and {_ndvi(row['CC_MAX'])}, and radar saw a loss."
-        )
+        yield _computed_start(row, weeks, used)
     for number in range(6, 11):
         code = row[f"M{number}"]
         if code in (_TRUE, _FALSE):
-            yield f"M{number} {_NAMES[code]}: {MARKER_WORDS[number]}{_where_it_failed(row, weeks, number, used)}."
-    if row["QUIET"] is not None:
-        yield f"The longest time without a rise or high coherence lasted {row['QUIET']} weeks."
+            words = MARKER_WORDS if code == _TRUE else FALSE_WORDS
+            yield f"M{number} {_NAMES[code]}: {words[number]}{_where_it_failed(row, weeks, number, used)}."
     yield RULE_WORDS.get(row["RULE"], f"Rule {row['RULE']}.")
     yield f"C_INDEX {row['C_INDEX']}: {VERDICT_WORDS[row['C_INDEX']]}."
     if row["C_INDEX"] == "NR" and row["C_PRELIMINARY"] not in ("NR", "NA", None):
         yield f"The period is still open; so far it would be {row['C_PRELIMINARY']}."
 
 
+def _computed_start(row: Row, weeks: Sequence[Row], used: Thresholds) -> str:
+    """Why a computed period starts when it does."""
+    bare = (
+        f"NDVI below {_ndvi(row['CC_LIM'])}, bare land by an NDVI between {_ndvi(row['CC_MIN'])} and "
+        f"{_ndvi(row['CC_MAX'])}, while radar saw a loss"
+    )
+    if any(week["CC_BREAK"] and week["WEEK"] == row["P_START"] for week in weeks):
+        return f"It starts in a week of {bare}."
+    if row["P_START"] == used.catchperiodstart:
+        return "It starts on the first day on which it may (CATCHPERIODSTART)."
+    return f"No week in time had {bare}; so it starts when the main crop was gone."
+
+
 def _where_it_failed(row: Row, weeks: Sequence[Row], number: int, used: Thresholds) -> str:
     """For a marker that is FALSE, the weeks that made it so; for M6, what it was compared with."""
     if number == 6:
-        return f" (NDVI of {_ndvi(used.efandvithr)} or more)"
+        level = _ndvi(used.efandvithr)
+        return f" (NDVI of {level} or more)" if row["M6"] == _TRUE else f" (NDVI never reached {level})"
+    if number == 10 and row["QUIET"] is not None:
+        return f" (nine weeks in a row without a rise or high level of it are asked for, the most are {row['QUIET']})"
     if row[f"M{number}"] == _TRUE:
         return ""
     column = {7: "GROW", 8: "NOL", 9: "ANOL", 10: "CNOL"}[number]
@@ -212,7 +232,7 @@ def _where_it_failed(row: Row, weeks: Sequence[Row], number: int, used: Threshol
     if not failed:
         return ""
     shown = ", ".join(f"{_day(week['WEEK'])}{_failed_value(week, number)}" for week in failed[:6])
-    return f"; not so in the weeks of {shown}{' and later' if len(failed) > 6 else ''}"
+    return f", in the weeks of {shown}{' and later' if len(failed) > 6 else ''}"
 
 
 def _failed_value(week: Row, number: int) -> str:
@@ -233,6 +253,8 @@ def _confidence(row: Row, weeks: Sequence[Row]) -> Iterator[str]:
     if row["C_QUALITY"]:
         yield "C_INDEX is of low confidence: radar is missing in the practice period."
     for flag in filter(None, row["FLAGS"].split(",")):
+        if flag == row["RULE"]:
+            continue  # said as the rule
         yield FLAG_WORDS.get(flag, flag)
     last = weeks[-1]
     states = ", ".join(f"M{number} {_NAMES[last[f'M{number}']]}" for number in range(1, 6))

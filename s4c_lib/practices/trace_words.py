@@ -37,8 +37,9 @@ RULE_WORDS: Final = {
     "FL_NOT_CUT": "Vegetation was seen, and no cut in the mowing window.",
     "FL_SOIL_WORKED": "Coherence never was quiet for nine weeks on end: the soil was worked.",
     "FL_SOIL_LEFT": "Coherence was quiet for nine weeks on end or more: the soil was not worked.",
-    "FL_HARVEST_EARLY": "The vegetation was cleared more than 62 days before the end of the period.",
-    "FL_HARVEST_IN_TIME": "The vegetation was cleared near the end of the period, as it has to be.",
+    "FL_HARVEST_EARLY": "The vegetation was cleared 62 days before the end of the period or earlier.",
+    "FL_HARVEST_IN_TIME": "The vegetation was cleared at the end of the period, as it has to be: "
+    "less than 62 days before it, or at the most a week after it.",
     "FL_HARVEST_LATE": "The vegetation was cleared later than a week after the end of the period.",
     "FL_OTHER_TYPE": "The variant of the fallow is neither PDJ nor PDZ: there is no rule for it.",
     "NFC_BARE": "No vegetation was seen in the practice period.",
@@ -55,7 +56,7 @@ FLAG_WORDS: Final = {
     "NO_EVIDENCE": "There is no observation in the period that could speak for or against the practice.",
     "PERIOD_COMPUTED": "The practice period was computed from the series; it may move until the season ends.",
     "HARVEST_KEPT": "The harvest week is that of the product before.",
-    "HARVEST_ERASED": "The harvest is not reported: the rule for black fallow takes it away.",
+    "HARVEST_ERASED": "The harvest that was seen is not reported: the rule for black fallow takes it away.",
 }
 
 MARKER_WORDS: Final = {
@@ -70,6 +71,15 @@ MARKER_WORDS: Final = {
     9: "backscatter shows no loss of vegetation",
     10: "coherence shows no loss of vegetation",
 }
+
+FALSE_WORDS: Final = {
+    6: "no vegetation in the practice period",
+    7: "it does not grow or stay from the fourth week on",
+    8: "NDVI is lost",
+    9: "backscatter shows a loss of vegetation",
+    10: "coherence shows a loss of vegetation",
+}
+"""What a marker of a practice means that is FALSE."""
 
 VERDICT_WORDS: Final = {
     "STRONG": "what was seen agrees with the declared practice",

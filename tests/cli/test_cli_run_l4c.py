@@ -245,3 +245,21 @@ def test_a_table_of_another_year_is_noticed(files: Files) -> None:
 def test_a_misspelt_key_is_named_with_the_right_one(files: Files) -> None:
     answer = run(*files(config="[DEFAULT]\nNDVIUPP = 400\n"), "--practice", "NA")
     assert "CFG-02 Line 2: [DEFAULT] has no key NDVIUPP (did you mean NDVIUP?)" in answer.err
+
+
+def test_coherence_of_pairs_that_lie_too_far_apart_is_told(files: Files, tmp_path: Path) -> None:
+    """Case X2 of the specification: one satellite; a longer interval can be allowed."""
+    kept = {day.isoformat() for day in PASSES[::2]}
+    every = [line.split(",")[:5] for line in series(1)]
+    sparse = [",".join([*one, ""]) for one in every if one[2] == "ndvi" or one[1] in kept]
+    given = [*files(observations=sparse), "--practice", "NA"]
+    telling = "coherence is of pairs 12 days apart; only those up to 6 days are compared"
+    assert telling in run(*given, "--out", tmp_path / "few").err
+    wider = "processor.s4c_l4c.coh_change_max_days=12"
+    assert "days apart" not in run(*given, "--set", wider, "--out", tmp_path / "all").err
+
+
+def test_an_identifier_with_a_slash_gives_a_file_too(files: Files, tmp_path: Path) -> None:
+    given = files((ROW.replace("f1", "NL/7 b"),), parcels=("1,NL/7 b,9,20,50",))
+    run(*given, "--practice", "NA", "--trace", "NL/7 b", "--plot", "NL/7 b")
+    assert {"trace_NL_7_b.json", "plot_NL_7_b.png"} <= {one.name for one in (tmp_path / "out").iterdir()}

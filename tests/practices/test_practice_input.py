@@ -16,6 +16,7 @@ from hypothesis import settings as rounds
 from hypothesis import strategies as st
 from practice_cases import ACQUISITIONS, NC, Case, decided, found, observed, on, rows_of_sen4cap, settings
 
+from benchmarks.practices_loop import critical
 from benchmarks.practices_season import season
 from s4c_lib.errors import InputError
 from s4c_lib.practices.codes import Status
@@ -322,3 +323,5 @@ def test_critical_values_of_a_slope() -> None:
     """Tables of F(1, n) at 5 %."""
     np.testing.assert_allclose(critical_values(12)[[3, 4, 12]], [161.448, 18.513, 4.965], atol=5e-4)
     assert np.isinf(critical_values(12)[:3]).all()
+    wanted = [critical(number) for number in range(3, 400)]
+    np.testing.assert_allclose(critical_values(399)[3:], wanted, rtol=1e-12)
