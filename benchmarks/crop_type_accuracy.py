@@ -1,7 +1,7 @@
 """Crop type against truth: accuracy, calibration, verdicts and the ranked list, early and at season end.
 
-Run: ``python benchmarks/crop_type_accuracy.py --series DIR... [--mislabelled 0.02] [--trees 100] [--json]``, with
-folders of ``s4c synthetic series``; without any, small ones are made. ``--france FILE`` takes real parcels instead
+Run: ``python benchmarks/crop_type_accuracy.py --series DIR... [--mislabelled 0.02] [--trees 100] [--share 0] [--json]``
+with folders of ``s4c synthetic series``; without any, small ones are made. ``--france FILE`` takes real parcels instead
 (dekadal series of WorldCereal), of whose declarations a share is replaced by another crop at random; real errors
 there count as right.
 
@@ -163,9 +163,13 @@ def french_season(file: Path, mislabelled: float, seed: int) -> Season:
     )
 
 
-def values_of(profile: str, mode: str, trees: int) -> dict[str, Any]:
-    """Parameters by key."""
-    given = {"profile": profile, "processor.s4c_l4a.mode": mode, "processor.s4c_l4a.num-trees": trees}
+def values_of(profile: str, mode: str, trees: int, share: float | None = None) -> dict[str, Any]:
+    """Parameters by key; `share` is that of the discriminant, None as the profile has it."""
+    given: dict[str, Any] = {
+        "profile": profile, "processor.s4c_l4a.mode": mode, "processor.s4c_l4a.num-trees": trees,
+    }  # fmt: skip
+    if share is not None:
+        given["processor.s4c_l4a.discriminant_share"] = share
     snapshot = resolve(Layers(season=given), phase="past")
     return {parameter.key: snapshot[parameter.key] for parameter in snapshot.registry}
 
@@ -249,7 +253,11 @@ def share(which: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> float:
 
 
 def measured(
-    season: Season, cases: Sequence[tuple[str, str, date, date]], trees: int, folds: int | None
+    season: Season,
+    cases: Sequence[tuple[str, str, date, date]],
+    trees: int,
+    folds: int | None,
+    share: float | None = None,
 ) -> Iterator[tuple[str, Figures]]:
     """Figures of each case (profile, mode, first and last day); features are computed once a profile and date."""
     tables: dict[tuple[str, date], FeatureTable] = {}
@@ -266,8 +274,8 @@ def measured(
             )}  # fmt: skip
             spent = time.process_time() - begun
         begun = time.process_time()
-        features = of_mode(tables[key], mode)
-        found = classify(features, season.parcels(), CropSettings.of(values_of(profile, mode, trees), folds=folds))
+        features, values = of_mode(tables[key], mode), values_of(profile, mode, trees, share)
+        found = classify(features, season.parcels(), CropSettings.of(values, folds=folds))
         cpu = {"classification_cpu_s": time.process_time() - begun, "features_cpu_s": spent}
         yield f"{profile} {mode} {last}", figures(season, found) | {"features": len(features.names)} | cpu
 
@@ -298,6 +306,7 @@ def main() -> None:
     parser.add_argument("--parcels", type=int, default=3000, help="of series made here")
     parser.add_argument("--mislabelled", type=float, help="share of wrong declarations instead of the series' own")
     parser.add_argument("--trees", type=int, default=100)
+    parser.add_argument("--share", type=float, help="of the discriminant instead of the profile's own")
     parser.add_argument("--modes", nargs="*", default=MODES, choices=MODES)
     parser.add_argument("--profiles", nargs="*", default=PROFILES, choices=PROFILES)
     parser.add_argument("--dates", nargs="*", type=date.fromisoformat, default=[JUNE, END])
@@ -317,13 +326,13 @@ def main() -> None:
         ]
         for folder in folders:
             season = series_season(folder, options.mislabelled)
-            for case, result in measured(season, cases, options.trees, None):
+            for case, result in measured(season, cases, options.trees, None, options.share):
                 collect(found[case], season.name, case, result)
     if options.france:
         cases = [("default", mode, date(2022, 9, 1), date(2023, 12, 31)) for mode in options.modes]
         for seed in range(5):
             season = french_season(options.france, 0.05 if options.mislabelled is None else options.mislabelled, seed)
-            for case, result in measured(season, cases, options.trees, 5):
+            for case, result in measured(season, cases, options.trees, 5, options.share):
                 collect(found[f"france {case}"], season.name, case, result)
     summary = {}
     for case, columns in found.items():

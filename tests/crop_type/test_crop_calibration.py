@@ -16,12 +16,12 @@ def plain(slope: float = 1.0, shift: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Cal
 
 
 def test_formula_by_hand() -> None:
-    # (0.79, 0.19, -> with the floor 0.8, 0.2, 0.01) squared: 0.64, 0.04, 0.0001; the last doubled.
+    # (0.797, 0.197, 0 -> with the floor 0.8, 0.2, 0.003) squared: 0.64, 0.04, 0.000009; the last doubled.
     calibration = plain(2.0, (0.0, 0.0, float(np.log(2))))
-    found = calibration.probabilities(np.array([[0.79, 0.19, 0.0]], np.float32))
+    found = calibration.probabilities(np.array([[0.797, 0.197, 0.0]], np.float32))
     assert pytest.approx(1) == found.sum()
-    np.testing.assert_allclose(found[0], np.array([0.64, 0.04, 0.0002]) / 0.6802, rtol=1e-5)
-    assert FLOOR == 0.01
+    np.testing.assert_allclose(found[0], np.array([0.64, 0.04, 0.000018]) / 0.680018, rtol=1e-5)
+    assert FLOOR == 0.003
 
 
 def test_not_predicted_stays_so() -> None:

@@ -75,6 +75,28 @@ def test_most_wrong_declarations_are_contradicted_and_few_right_ones() -> None:
     assert confirmed[wrong].mean() <= 0.05
 
 
+def test_a_soft_discriminant_beside_the_forest_does_not_hide_wrong_declarations() -> None:
+    """A quarter of the probabilities leaves no crop without a chance, and says of ten crops the same as the forest."""
+    rng = np.random.default_rng(2)
+    truth, centres = rng.integers(0, 10, 4000), 4.5 * np.eye(10)
+    at = centres[truth] + rng.normal(size=(4000, 10))
+    logits = -((at[:, None] - centres) ** 2).sum(axis=2) / 2
+    forest, soft = (np.exp(caution * (logits - logits.max(axis=1, keepdims=True))) for caution in (0.5, 0.1))
+    forest, soft = (each / each.sum(axis=1, keepdims=True) for each in (forest, soft))
+    forest[forest < 0.02] = 0
+    forest /= forest.sum(axis=1, keepdims=True)
+    declared = truth.copy()
+    chosen = rng.choice(4000, 80, replace=False)
+    declared[chosen] = (truth[chosen] + rng.integers(1, 10, 80)) % 10
+    wrong = declared != truth
+    judgement = judge(
+        classification((0.75 * forest + 0.25 * soft).astype(np.float32), declared), JudgementSettings(0.05)
+    )
+    contradicted = judgement.verdict == "contradicted"
+    assert contradicted[wrong].mean() > 0.7
+    assert wrong[contradicted].mean() > 0.95
+
+
 @pytest.mark.parametrize("alpha", [0.02, 0.1])
 def test_rates_asked_for_hold(alpha: float) -> None:
     """Mean over 6 seasons; the slack is three standard errors of the rarest event."""
