@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,71 +14,27 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 from crop_season import FEW, NOW, PARCELS, WRONG, fill_season
-from database_server import DatabaseServer
-from domain_rows import make_enabled
+from l4_season import Filled, Prepared, publish
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
-from s4c_lib import runs, season_computation
-from s4c_lib.catalog import products
-from s4c_lib.catalog.config_values import set_value
+from s4c_lib import season_computation
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.products import Product
 from s4c_lib.catalog.results_l4a import read_div_holdings, read_div_parcels, read_results
-from s4c_lib.catalog.seasons import Season
 from s4c_lib.runs import RunRequest, open_run
 from s4c_lib.season_run import NoResultError
 
 L4A = RunRequest("alpha", "2024", "s4c_l4a", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A database that every test gets a copy of, and its files, which runs only add to."""
-
-    template: str
-    season: Season
-    folder: Path
-
-
 @pytest.fixture(scope="module")
-def prepared(
-    postgres: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prepared]:
-    """A past season of three crops, told apart by every variable, and a parcel whose code the crop table lacks."""
-    folder = tmp_path_factory.mktemp("crop_type")
-    url = postgres.create(migrated_template)
-    database = Database(url)
-    with database.begin() as connection:
-        _, season = make_enabled(connection)
-        fill_season(connection, season, folder)
-    database.engine.dispose()
-    yield Prepared(make_url(url).database or "", season, folder)
-    postgres.drop(url)
-
-
-@pytest.fixture
-def database(postgres: DatabaseServer, prepared: Prepared) -> Iterator[Database]:
-    url = postgres.create(prepared.template)
-    database = Database(url)
-    with database.begin() as connection:
-        set_value(connection, "storage.products_path", str(prepared.folder / "p"), actor="anna")
-    yield database
-    database.engine.dispose()
-    postgres.drop(url)
+def filled() -> Filled:
+    """Three crops, told apart by every variable, and a parcel whose code the crop table lacks."""
+    return fill_season
 
 
 def run(database: Database, request: RunRequest) -> Product:
-    """Do what the tasks of a DAG do."""
-    opening = open_run(database, request, now=NOW)
-    assert opening.status == "started", opening.text
-    season_computation.carry_out(database, opening.job_id)
-    job = runs.close_run(database, opening.job_id, failed_tasks={})
-    assert job.state is JobState.SUCCEEDED
-    with database.begin() as connection:
-        found = products.list_products(connection, job.site_id, product_type="s4c_l4a")
-        return max(found, key=lambda one: one.id)
+    return publish(database, request, now=NOW)
 
 
 def contents_of(folder: Path) -> dict[str, bytes]:

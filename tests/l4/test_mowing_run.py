@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
-from database_server import DatabaseServer
 from derived_rows import optical, radar, settle
-from domain_rows import make_enabled
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from l4_season import Filled, Prepared, publish
+from sqlalchemy import Connection, text
 from uploaded_rows import ACTOR, give_everything
 
 from s4c_lib import runs, season_computation
-from s4c_lib.catalog import auxdata, jobs, products
+from s4c_lib.catalog import auxdata, jobs
 from s4c_lib.catalog.auxdata import Kind
-from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.products import Product
@@ -50,25 +47,11 @@ crop_rule = 0, 0
 """
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A database that every test gets a copy of, and its files, which runs only add to."""
-
-    template: str
-    season: Season
-    folder: Path
-
-
 @pytest.fixture(scope="module")
-def prepared(
-    postgres: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prepared]:
-    """A past season with the series of the case for three parcels; the fourth was never seen."""
-    folder = tmp_path_factory.mktemp("mowing")
-    url = postgres.create(migrated_template)
-    database = Database(url)
-    with database.begin() as connection:
-        _, season = make_enabled(connection)
+def filled() -> Filled:
+    """The series of the case for three parcels; the fourth was never seen."""
+
+    def fill(connection: Connection, season: Season, folder: Path) -> None:
         give_everything(connection, season, folder / "declarations")
         settle(connection, season, NOW)
         for number, value in enumerate(SERIES):
@@ -76,25 +59,8 @@ def prepared(
             optical(
                 connection, season, f"S2_{number}", sensed=sensed, value=value, variables=("ndvi",), folder=folder / "p"
             )
-    database.engine.dispose()
-    yield Prepared(make_url(url).database or "", season, folder)
-    postgres.drop(url)
 
-
-@pytest.fixture
-def season(prepared: Prepared) -> Season:
-    return prepared.season
-
-
-@pytest.fixture
-def database(postgres: DatabaseServer, prepared: Prepared) -> Iterator[Database]:
-    url = postgres.create(prepared.template)
-    database = Database(url)
-    with database.begin() as connection:
-        set_value(connection, "storage.products_path", str(prepared.folder / "p"), actor="anna")
-    yield database
-    database.engine.dispose()
-    postgres.drop(url)
+    return fill
 
 
 def configure(database: Database, season: Season, content: str) -> int:
@@ -111,15 +77,7 @@ def configure(database: Database, season: Season, content: str) -> int:
 
 
 def run(database: Database, request: RunRequest) -> Product:
-    """Do what the tasks of a DAG do."""
-    opening = open_run(database, request, now=NOW)
-    assert opening.status == "started", opening.text
-    season_computation.carry_out(database, opening.job_id)
-    job = runs.close_run(database, opening.job_id, failed_tasks={})
-    assert job.state is JobState.SUCCEEDED
-    with database.begin() as connection:
-        (product,) = products.list_products(connection, job.site_id, product_type="s4c_l4b")
-    return product
+    return publish(database, request, now=NOW)
 
 
 def failed(database: Database, request: RunRequest, error: type[Sen4capError]) -> Sen4capError:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
-from database_server import DatabaseServer
 from derived_rows import settle
-from domain_rows import make_enabled
+from l4_season import Filled, publish
 from practice_season import configure, give_table, observe
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, text
 from typer.testing import CliRunner
 from uploaded_rows import give_everything
 
 from s4c_lib import runs, season_computation
 from s4c_lib.catalog import jobs, products
 from s4c_lib.catalog.auxdata import Kind
-from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job, JobState
 from s4c_lib.catalog.products import Product
@@ -45,47 +42,16 @@ P3;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-01;2024-08
 """
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A database that every test gets a copy of, and its files, which runs only add to."""
-
-    template: str
-    season: Season
-    folder: Path
-
-
 @pytest.fixture(scope="module")
-def prepared(
-    postgres: DatabaseServer, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Prepared]:
-    """A past season with series of three parcels; the fourth was never seen."""
-    folder = tmp_path_factory.mktemp("practices")
-    url = postgres.create(migrated_template)
-    database = Database(url)
-    with database.begin() as connection:
-        _, season = make_enabled(connection)
+def filled() -> Filled:
+    """Series of three parcels; the fourth was never seen."""
+
+    def fill(connection: Connection, season: Season, folder: Path) -> None:
         give_everything(connection, season, folder / "declarations")
         settle(connection, season, NOW)
         observe(connection, season, folder / "p")
-    database.engine.dispose()
-    yield Prepared(make_url(url).database or "", season, folder)
-    postgres.drop(url)
 
-
-@pytest.fixture
-def season(prepared: Prepared) -> Season:
-    return prepared.season
-
-
-@pytest.fixture
-def database(postgres: DatabaseServer, prepared: Prepared) -> Iterator[Database]:
-    url = postgres.create(prepared.template)
-    database = Database(url)
-    with database.begin() as connection:
-        set_value(connection, "storage.products_path", str(prepared.folder / "p"), actor="anna")
-    yield database
-    database.engine.dispose()
-    postgres.drop(url)
+    return fill
 
 
 def opened(database: Database, request: RunRequest) -> Job:
@@ -95,14 +61,7 @@ def opened(database: Database, request: RunRequest) -> Job:
 
 
 def run(database: Database, request: RunRequest) -> Product:
-    """Do what the tasks of a DAG do."""
-    opening = open_run(database, request, now=NOW)
-    assert opening.status == "started", opening.text
-    season_computation.carry_out(database, opening.job_id)
-    job = runs.close_run(database, opening.job_id, failed_tasks={})
-    assert job.state is JobState.SUCCEEDED
-    with database.begin() as connection:
-        return products.list_products(connection, job.site_id, product_type="s4c_l4c")[-1]
+    return publish(database, request, now=NOW)
 
 
 def fails(database: Database, request: RunRequest, match: str, reason: str) -> None:
