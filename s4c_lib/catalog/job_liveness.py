@@ -7,9 +7,10 @@ noticed. Jobs of Airflow need none: Airflow knows what became of their runs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from s4c_lib.catalog.database import Database
 
@@ -25,7 +26,10 @@ def sign_of_life(database: Database, job_id: int) -> Iterator[None]:
         try:
             yield
         finally:
-            # the connection goes back to the pool, and must not take the lock along
+            # Given back here: the server takes its time to notice the end of a session. Where that fails the session is
+            # over, and its lock with it. The connection goes back to the pool, and must not take the lock along.
+            with suppress(DBAPIError):
+                connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"), {"id": job_id})
             connection.invalidate()
 
 
