@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s4c_lib.synthetic.pictures.style import (
+from s4c_lib.chart_style import (
     BLUE,
     GREEN,
     GREY,

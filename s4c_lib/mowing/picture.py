@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from s4c_lib.errors import NotFoundError
-from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing
-from s4c_lib.mowing.events import MISSION_NAMES, NOT_SEEN, Mission
-from s4c_lib.mowing.overview_picture import MISSION_COLORS
-from s4c_lib.mowing.screening import REJECTIONS, Rejection, screen
-from s4c_lib.mowing.settings import MowingSettings
-from s4c_lib.parcels.l4b_configuration_compliance import MowingPeriod
-from s4c_lib.statistics.matrices import Key, Series
-from s4c_lib.synthetic.pictures.style import (
+from s4c_lib.chart_style import (
     BLACK,
     BLUE,
     GREEN,
@@ -36,6 +28,14 @@ from s4c_lib.synthetic.pictures.style import (
     new_figure,
     save,
 )
+from s4c_lib.errors import NotFoundError
+from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing
+from s4c_lib.mowing.events import MISSION_NAMES, NOT_SEEN, Mission
+from s4c_lib.mowing.overview_picture import MISSION_COLORS
+from s4c_lib.mowing.screening import REJECTIONS, Rejection, screen
+from s4c_lib.mowing.settings import MowingSettings
+from s4c_lib.parcels.l4b_configuration_compliance import MowingPeriod
+from s4c_lib.statistics.matrices import Key, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

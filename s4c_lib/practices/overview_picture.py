@@ -9,21 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s4c_lib.chart_style import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, YELLOW, day_numbers, months, new_figure, save
 from s4c_lib.practices.codes import Verdict
 from s4c_lib.practices.sen4cap_table import PRODUCT_NAMES
-from s4c_lib.synthetic.pictures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    SKY,
-    VERMILION,
-    YELLOW,
-    day_numbers,
-    months,
-    new_figure,
-    save,
-)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

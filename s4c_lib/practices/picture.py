@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from s4c_lib.parcels.l4c_configuration_keys import Thresholds
-from s4c_lib.practices.codes import Marker
-from s4c_lib.practices.sen4cap_table import PRODUCT_NAMES
-from s4c_lib.practices.trace_words import RULE_WORDS, STATUS_WORDS
-from s4c_lib.synthetic.pictures.style import (
+from s4c_lib.chart_style import (
     BLACK,
     BLUE,
     GREEN,
@@ -30,6 +26,10 @@ from s4c_lib.synthetic.pictures.style import (
     new_figure,
     save,
 )
+from s4c_lib.parcels.l4c_configuration_keys import Thresholds
+from s4c_lib.practices.codes import Marker
+from s4c_lib.practices.sen4cap_table import PRODUCT_NAMES
+from s4c_lib.practices.trace_words import RULE_WORDS, STATUS_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s4c_lib.chart_style import save
 from s4c_lib.synthetic.pictures.choice import chosen_parcels
 from s4c_lib.synthetic.pictures.crop_charts import backscatter_chart, coherence_chart, leaf_area_chart, ndvi_chart
 from s4c_lib.synthetic.pictures.maps import (
@@ -20,7 +21,6 @@ from s4c_lib.synthetic.pictures.maps import (
 )
 from s4c_lib.synthetic.pictures.observations import Gallery, OpticalRecord, RadarRecord, observe_optical, observe_radar
 from s4c_lib.synthetic.pictures.parcel_chart import parcel_chart
-from s4c_lib.synthetic.pictures.style import save
 from s4c_lib.synthetic.whole_folder import whole_folder
 from s4c_lib.synthetic.world import SeasonOptions, World, make_world
 

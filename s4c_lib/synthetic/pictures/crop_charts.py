@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.chart_style import BLUE, GREEN, ORANGE, day_numbers, months, new_figure
 from s4c_lib.synthetic.crops import CROPS
 from s4c_lib.synthetic.pictures.observations import Floats, OpticalRecord, RadarRecord
-from s4c_lib.synthetic.pictures.style import BLUE, GREEN, ORANGE, day_numbers, months, new_figure
 from s4c_lib.synthetic.world import World
 
 if TYPE_CHECKING:

@@ -7,23 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from s4c_lib.chart_style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, YELLOW, new_figure
 from s4c_lib.synthetic.crops import CROPS, Cover
 from s4c_lib.synthetic.optical.scene import OpticalScene
 from s4c_lib.synthetic.optical.scene_classes import SceneClass
 from s4c_lib.synthetic.passes import RadarPass
 from s4c_lib.synthetic.pictures.observations import Floats, Gallery, decibels
-from s4c_lib.synthetic.pictures.style import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    YELLOW,
-    new_figure,
-)
 from s4c_lib.synthetic.radar_view import radar_scene
 from s4c_lib.synthetic.world import World, previous_pass
 

@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from s4c_lib.synthetic.pictures.observations import OpticalRecord, RadarRecord
-from s4c_lib.synthetic.pictures.style import (
+from s4c_lib.chart_style import (
     BLACK,
     BLUE,
-    EVENTS,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
-    RAIN,
     VERMILION,
     day_number,
     day_numbers,
     months,
     new_figure,
-    parcel_title,
 )
+from s4c_lib.synthetic.pictures.observations import OpticalRecord, RadarRecord
+from s4c_lib.synthetic.pictures.style import EVENTS, RAIN, parcel_title
 from s4c_lib.synthetic.world import World
 
 if TYPE_CHECKING:
