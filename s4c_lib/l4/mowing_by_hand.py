@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s4c_lib.errors import InputError, NotFoundError, NothingToDoError, StorageError
+from s4c_lib.errors import InputError, NotFoundError, NothingToDoError
+from s4c_lib.l4.files_by_hand import content_of, tables_in
 from s4c_lib.l4.parcel_blocks import block_edges
 from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing, MowingParcels, detect
 from s4c_lib.mowing.effective import GRASSLAND, effective_configuration, effective_values
@@ -42,7 +43,6 @@ Tell = Callable[[str], None]
 EVENTS, EVENTS_CSV, PARCELS_CSV, CONFIGURATION = "events.parquet", "events.csv", "parcels.csv", "l4b_config.cfg"
 CSV_EVENTS: Final = ("parcel_id", "start", "end", "confidence", "missions", "n")
 _VARIABLES: Final = (OPTICAL_VARIABLE, *RADAR_VARIABLES.values())
-_TABLES: Final = (".parquet", ".csv", ".txt", ".tsv")
 _BLOCK: Final = 200_000
 _ROWS: Final = 65_536
 
@@ -87,7 +87,7 @@ def read_files(observations: Sequence[Path], parcels: Path | None, progress: Pro
     InputError, NotFoundError, StorageError : a file cannot be read or understood.
     NothingToDoError : there is no observation that mowing is detected with, or no parcel.
     """
-    files = _files(observations)
+    files = tables_in(observations)
     tables = []
     for number, path in enumerate(files, start=1):
         tables.append(read_observation_file(path, _VARIABLES))
@@ -205,16 +205,6 @@ def detect_by_hand(run: MowingByHand, out: Path, plots: Sequence[str], progress:
     }
 
 
-def _files(given: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in given:
-        inside = sorted(one for one in path.iterdir() if one.suffix.lower() in _TABLES) if path.is_dir() else [path]
-        if not inside:
-            raise InputError(f"There is no table in {path}.", hint=f"their names end with {', '.join(_TABLES)}")
-        files += inside
-    return files
-
-
 def _require_unit(path: Path, observations: pa.Table) -> None:
     """Refuse NDVI and coherence that are scaled, which would give no events, or wrong ones, and no error.
 
@@ -232,7 +222,7 @@ def _require_unit(path: Path, observations: pa.Table) -> None:
 
 
 def _configuration(path: Path, year: int, tell: Tell) -> L4bConfiguration:
-    configuration, report = read_l4b_configuration(_content(path, "configuration"), path.name, year=year)
+    configuration, report = read_l4b_configuration(content_of(path, "configuration"), path.name, year=year)
     refused = [finding for finding in report.findings if finding.severity is Severity.REFUSED]
     for finding in report.findings:
         if finding not in refused:
@@ -243,18 +233,9 @@ def _configuration(path: Path, year: int, tell: Tell) -> L4bConfiguration:
     return configuration
 
 
-def _content(path: Path, what: str) -> bytes:
-    if not path.is_file():
-        raise NotFoundError(f"There is no {what} {path}.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
 def _grassland(parcels: pa.Table, settings: MowingSettings, covers: Sequence[int], lut: Path) -> pa.Table:
     """The parcels that are asked about, by the crop code table (spec/README.md D6)."""
-    table, report = read_crop_lut(_content(lut, "crop code table"), lut.name)
+    table, report = read_crop_lut(content_of(lut, "crop code table"), lut.name)
     if table is None:
         raise InputError(f"{lut}: {report.findings[0].message}", code=report.findings[0].code)
     if settings.every_crop or not (settings.crop_filter or covers):
