@@ -110,3 +110,39 @@ def build(airflow_environment: dict[str, str]) -> Build:
         return found
 
     return run
+
+
+RunDags = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def run_dags(database_url: str, tmp_path: Path, airflow_environment: dict[str, str]) -> RunDags:
+    """Run DAGs of a manifest as Airflow's ``dag.test()`` does; returns the states of the runs and of their tasks.
+
+    Each run is given as `run_season_dag.py` takes it.
+    """
+    environment = {
+        **airflow_environment,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
+        "AIRFLOW_CONN_S4C_DB": database_url,
+        "PYTHONPATH": str(REPOSITORY / "plugins"),
+    }
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True, timeout=300)
+
+    def run(manifest: Manifest, *asked: dict[str, Any]) -> list[dict[str, Any]]:
+        write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest)
+        answer = subprocess.run(
+            [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *map(json.dumps, asked)],
+            env=environment,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        print(answer.stderr[-2000:])  # shown when a test fails
+        found: list[dict[str, Any]] = json.loads(answer.stdout.strip().splitlines()[-1])
+        return found
+
+    return run

@@ -1,7 +1,7 @@
 """Run season DAGs in this process, as Airflow's own ``dag.test()`` does, and print one JSON line.
 
-L4A is the counting processor of the tests. Each argument is a run as JSON: ``logical_date``, ``conf``, the ``dag``
-(L4A's by default), and the step whose disk is full (``full_disk``).
+Each argument is a run as JSON: ``logical_date``, ``conf``, the ``dag`` (L4A's by default), and the step whose disk is
+full (``full_disk``). L4A is the counting processor of the tests, or itself where a run asks for that (``real``).
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ def main() -> None:
 
     from s4c_lib import processors, season_computation
 
-    counting = replace(processors.PROCESSORS["s4c_l4a"], entry_point="counting_processor:count_observations")
-    processors.PROCESSORS = {**processors.PROCESSORS, "s4c_l4a": counting}  # type: ignore[misc]
-    season_computation.PROCESSORS = processors.PROCESSORS  # type: ignore[misc]
+    runs = [json.loads(argument) for argument in sys.argv[1:]]
+    if not any(asked.get("real") for asked in runs):
+        counting = replace(processors.PROCESSORS["s4c_l4a"], entry_point="counting_processor:count_observations")
+        processors.PROCESSORS = {**processors.PROCESSORS, "s4c_l4a": counting}  # type: ignore[misc]
+        season_computation.PROCESSORS = processors.PROCESSORS  # type: ignore[misc]
     bag = DagBag(str(REPOSITORY / "dags"), bundle_name="tests")
     found = []
-    for argument in sys.argv[1:]:
-        asked = json.loads(argument)
+    for asked in runs:
         dag = bag.dags[asked.get("dag", DAG_ID)]
         for task in dag.tasks:
             task.retries = 0  # or the run waits minutes for its next try

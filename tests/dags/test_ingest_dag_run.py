@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +12,12 @@ from derived_season import CLEAR_DAYS, L3B, NewDerived, new_derived, part_of, pr
 
 from s4c_lib.catalog import jobs
 from s4c_lib.catalog.jobs import Job
-from s4c_lib.manifest import Manifest, write_manifest
-from tests.dags.conftest import entries
+from s4c_lib.manifest import Manifest
+from tests.dags.conftest import RunDags, entries
 from tests.ingest.test_derived_faults import constant_band
 
 __all__ = ["new_derived", "season_files"]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_ID = "alpha__2021__ingest"
 STEPS = ("preprocess", "vegetation", "statistics")
 
@@ -29,38 +25,16 @@ Ask = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
-def ask(database_url: str, tmp_path: Path, airflow_environment: dict[str, str]) -> Ask:
+def ask(run_dags: RunDags) -> Ask:
     """Run the ingest DAG of alpha some times; returns the states of the runs and of their tasks."""
     entry = replace(
         entries("alpha", "2021")[0], interval=("2021-05-20", "2022-02-01", 60), sources=("archive_of_alpha",)
     )
     manifest = Manifest(dags=(entry,), pools={"cpu": 2, "memory": 1, "db_write": 2, "ds_archive_of_alpha": 2})
-    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest)
-    environment = {
-        **airflow_environment,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW_CONN_S4C_DB": database_url,
-        "PYTHONPATH": str(REPOSITORY / "plugins"),
-    }
-    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
-    subprocess.run(migrate, env=environment, check=True, capture_output=True, timeout=300)
 
     def run(*runs: dict[str, Any]) -> list[dict[str, Any]]:
-        asked = [
-            json.dumps({"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}, **one})
-            for day, one in enumerate(runs, start=2)
-        ]
-        answer = subprocess.run(
-            [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *asked],
-            env=environment,
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=400,
-        )
-        assert answer.returncode == 0, answer.stderr[-3000:]
-        found: list[dict[str, Any]] = json.loads(answer.stdout.strip().splitlines()[-1])
-        return found
+        days = ({"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}} for day in range(2, 2 + len(runs)))
+        return run_dags(manifest, *({**day, **one} for day, one in zip(days, runs, strict=True)))
 
     return run
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,17 +14,15 @@ from s4c_lib.catalog import jobs, products
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.results_l4b import read_events
-from s4c_lib.manifest import write_manifest
-from tests.dags.conftest import entries, manifest_of
+from tests.dags.conftest import RunDags, entries, manifest_of
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 KEY = "processor.s4c_l4b"
 SERIES = (0.83, 0.84, 0.84, 0.40, 0.45, 0.55, 0.65, 0.72, 0.78, 0.80)
 
 
 @pytest.mark.slow
 def test_a_custom_job_detects_mowing_and_one_without_input_is_skipped(
-    database: Database, database_url: str, tmp_path: Path, airflow_environment: dict[str, str]
+    database: Database, tmp_path: Path, run_dags: RunDags
 ) -> None:
     root = tmp_path / "products"
     with database.begin() as connection:
@@ -38,37 +33,14 @@ def test_a_custom_job_detects_mowing_and_one_without_input_is_skipped(
         for number, value in enumerate(SERIES):
             sensed = datetime(2024, 6, 1, 10, 36, tzinfo=UTC) + timedelta(days=5 * number)
             optical(connection, season, f"S2_{number}", sensed=sensed, value=value, variables=("ndvi",), folder=root)
-    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest_of(*entries("alpha", "2024")))
-    environment = {
-        **airflow_environment,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW_CONN_S4C_DB": database_url,
-        "PYTHONPATH": str(REPOSITORY / "plugins"),
-    }
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
     days = {f"{KEY}.start_date": "2024-06-01", f"{KEY}.end_date": "2024-07-20"}
     dag = {"dag": "alpha__2024__l4b_mowing"}
     asked = [
         {**dag, "logical_date": "2024-09-01", "conf": {**days, f"{KEY}.input_product_types": "S2"}},
         {**dag, "logical_date": "2024-09-02", "conf": {f"{KEY}.input_product_types": "S1"}},
     ]
-    answer = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *map(json.dumps, asked)],
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    found = json.loads(answer.stdout.strip().splitlines()[-1])
-    assert [one["tasks"].get("compute") for one in found] == ["success", "skipped"], answer.stderr[-2000:]
+    found = run_dags(manifest_of(*entries("alpha", "2024")), *asked)
+    assert [one["tasks"].get("compute") for one in found] == ["success", "skipped"]
     with database.begin() as connection:
         made = jobs.list_jobs(connection, season_id=season.id)
         (product,) = products.list_products(connection, season.site_id, product_type="s4c_l4b")

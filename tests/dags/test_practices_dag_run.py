@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,15 +15,12 @@ from s4c_lib.catalog import jobs, products
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.results_l4c import read_results
-from s4c_lib.manifest import write_manifest
-from tests.dags.conftest import entries, manifest_of
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.dags.conftest import RunDags, entries, manifest_of
 
 
 @pytest.mark.slow
 def test_a_custom_job_judges_practices_and_one_without_input_is_skipped(
-    database: Database, database_url: str, tmp_path: Path, airflow_environment: dict[str, str]
+    database: Database, tmp_path: Path, run_dags: RunDags
 ) -> None:
     root = tmp_path / "products"
     with database.begin() as connection:
@@ -36,20 +30,6 @@ def test_a_custom_job_judges_practices_and_one_without_input_is_skipped(
         set_value(connection, "storage.products_path", str(root), actor="anna")
         observe(connection, season, root)
     configure(database, season, "CC", "NA")
-    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest_of(*entries("alpha", "2024")))
-    environment = {
-        **airflow_environment,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW_CONN_S4C_DB": database_url,
-        "PYTHONPATH": str(REPOSITORY / "plugins"),
-    }
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
     dag = {"dag": "alpha__2024__l4c_practices"}
     asked = [
         {**dag, "logical_date": "2024-09-01", "conf": {"as_of": "2024-04-20"}},
@@ -59,17 +39,8 @@ def test_a_custom_job_judges_practices_and_one_without_input_is_skipped(
             "conf": {"as_of": "2024-08-31", "processor.s4c_l4c.tillage_monitoring": True},
         },
     ]
-    answer = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *map(json.dumps, asked)],
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    found = json.loads(answer.stdout.strip().splitlines()[-1])
-    assert [one["tasks"].get("compute") for one in found] == ["skipped", "success"], answer.stderr[-2000:]
+    found = run_dags(manifest_of(*entries("alpha", "2024")), *asked)
+    assert [one["tasks"].get("compute") for one in found] == ["skipped", "success"]
     with database.begin() as connection:
         made = jobs.list_jobs(connection, season_id=season.id)
         (product,) = products.list_products(connection, season.site_id, product_type="s4c_l4c")

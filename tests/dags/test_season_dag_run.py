@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,15 +13,12 @@ from uploaded_rows import give_everything
 from s4c_lib.catalog import jobs, products
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
-from s4c_lib.manifest import write_manifest
-from tests.dags.conftest import entries, manifest_of
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.dags.conftest import RunDags, entries, manifest_of
 
 
 @pytest.mark.slow
 def test_a_run_by_hand_makes_a_product_and_the_next_finds_nothing_new(
-    database: Database, database_url: str, tmp_path: Path, airflow_environment: dict[str, str]
+    database: Database, tmp_path: Path, run_dags: RunDags
 ) -> None:
     """Case 19 as a user of Airflow sees it; `force` among the settings runs all the same."""
     root = tmp_path / "products"
@@ -36,40 +30,17 @@ def test_a_run_by_hand_makes_a_product_and_the_next_finds_nothing_new(
         optical(connection, season, "S2_A", folder=root)
         for polarisation in ("VV", "VH"):
             radar(connection, season, f"AMP_{polarisation}", "s1_amp", polarisation, folder=root)
-    write_manifest(Path(airflow_environment["S4C_MANIFEST_PATH"]), manifest_of(*entries("alpha", "2024")))
-    environment = {
-        **airflow_environment,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path / 'airflow.db'}",
-        "AIRFLOW_CONN_S4C_DB": database_url,
-        "PYTHONPATH": str(REPOSITORY / "plugins"),
-    }
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
     settings = {"processor.s4c_l4a.num-trees": 20}
     asked = [
         {"logical_date": "2024-09-01", "conf": {"as_of": "2024-08-31", "settings": settings}},
         {"logical_date": "2024-09-02", "conf": {"as_of": "2024-08-31", "settings": settings}},
         {"logical_date": "2024-09-03", "conf": {"as_of": "2024-08-31", "settings": {**settings, "force": True}}},
     ]
-    answer = subprocess.run(
-        [sys.executable, str(Path(__file__).parent / "run_season_dag.py"), *map(json.dumps, asked)],
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert answer.returncode == 0, answer.stderr[-3000:]
-    found = json.loads(answer.stdout.strip().splitlines()[-1])
+    found = run_dags(manifest_of(*entries("alpha", "2024")), *asked)
     with database.begin() as connection:
         made = jobs.list_jobs(connection, season_id=season.id)
         (product,) = products.list_products(connection, season.site_id, product_type="s4c_l4a")
-    assert [one["tasks"].get("compute") for one in found] == ["success", "skipped", "success"], answer.stderr[-2000:]
+    assert [one["tasks"].get("compute") for one in found] == ["success", "skipped", "success"]
     assert [(str(job.state), job.reason) for job in reversed(made)] == [
         ("succeeded", None), ("skipped", "same_inputs"), ("succeeded", None),
     ]  # fmt: skip
