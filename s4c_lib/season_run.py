@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s4c_lib.errors import Sen4capError
+from s4c_lib.progress import Progress, silent
 from s4c_lib.reasons import Reason
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
     from s4c_lib.catalog.sites import Site
     from s4c_lib.catalog.waivers import Waiver
     from s4c_lib.parameters import Snapshot
-
-Progress = Callable[[int, int, str], None]
-"""Told what is being done: how much of how much, and what."""
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """Tell nobody."""
 
 
 class NoResultError(Sen4capError, RuntimeError):

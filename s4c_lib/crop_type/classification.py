@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from s4c_lib.crop_type.model import CropModel
 from s4c_lib.crop_type.prediction import Ranking, out_of_bag_probabilities, probabilities, rank
 from s4c_lib.crop_type.strategies import CALIBRATION, VALIDATION, Split, split
 from s4c_lib.errors import InputError
+from s4c_lib.progress import Progress
 
 __all__ = ["CALIBRATION", "UNKNOWN", "VALIDATION", "Classification", "CropParcels", "CropSettings", "classify"]
 
@@ -28,7 +28,6 @@ Bools = npt.NDArray[np.bool_]
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-Progress: TypeAlias = Callable[[int, int, str], None]
 
 JUDGED_BY_NONE: Final = 0
 JUDGED_BY_ALL_TREES: Final = 1

@@ -19,13 +19,14 @@ import pyarrow as pa
 
 from s4c_lib.crop_type.feature_names import MAIN, RED_EDGE, TABLES
 from s4c_lib.crop_type.feature_settings import FeatureSettings
-from s4c_lib.crop_type.optical_part import DAY_S, OpticalPart, Progress, optical_part
+from s4c_lib.crop_type.optical_part import DAY_S, OpticalPart, optical_part
 from s4c_lib.crop_type.partial_results import Partials
 from s4c_lib.crop_type.periods import date_of, day_number
 from s4c_lib.crop_type.radar_features import RADAR
 from s4c_lib.crop_type.radar_part import RadarPart, radar_part
 from s4c_lib.crop_type.season_observations import Raster, rasters_of
 from s4c_lib.errors import InputError
+from s4c_lib.progress import Progress, silent
 from s4c_lib.statistics.passes import Facts
 
 __all__ = [
@@ -46,10 +47,6 @@ NO_OBSERVATIONS: Final = "no_inputs"
 
 # Parcels that columns are made of at once: all of them fit the processor's cache.
 _STRIP: Final = 4096
-
-
-def _silent(done: int, total: int, what: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +130,7 @@ def compute_features(
     eligible: npt.ArrayLike | None = None,
     kept: MutableMapping[str, Floats] | None = None,
     digests: Mapping[Path, str] | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> FeatureTable:
     """Features of all parcels at once; parameters and errors as `prepare_features`."""
     prepared = prepare_features(
@@ -160,7 +157,7 @@ def prepare_features(
     eligible: npt.ArrayLike | None = None,
     kept: MutableMapping[str, Floats] | None = None,
     digests: Mapping[Path, str] | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> PreparedFeatures:
     """Read a season, raster by raster.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,11 +23,11 @@ from s4c_lib.crop_type.partial_results import Partials
 from s4c_lib.crop_type.periods import date_grid, date_of
 from s4c_lib.crop_type.radar_features import RADAR
 from s4c_lib.crop_type.season_observations import Raster, laid_on
+from s4c_lib.progress import Progress
 
 Floats = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Values = npt.NDArray[np.floating]
-Progress = Callable[[int, int, str], None]
 
 DAY_S: Final = 86_400
 _INDICES: Final = ("ndvi", "ndwi", "brightness")

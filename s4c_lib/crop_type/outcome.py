@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.crop_type.calibrated_prediction import with_calibrated_predictions
-from s4c_lib.crop_type.classification import Classification, Progress, classify
+from s4c_lib.crop_type.classification import Classification, classify
 from s4c_lib.crop_type.crop_parcels import CropParcels
 from s4c_lib.crop_type.diversification_parcels import DiversificationSettings, HoldingParcels, Ints
 from s4c_lib.crop_type.feature_table import FeatureTable
@@ -19,13 +19,10 @@ from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
 from s4c_lib.crop_type.metrics import Metrics
 from s4c_lib.crop_type.product_tables import ClassNames, crop_type_columns, judgement_columns
 from s4c_lib.errors import InputError
+from s4c_lib.progress import Progress, silent
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def _silent(done: int, total: int, what: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +124,7 @@ def crop_outcome(
     gap_days: npt.NDArray[np.float64] | None = None,
     folds: int | None = None,
     threads: int = 1,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> CropOutcome:
     """Classify and judge.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,13 +33,13 @@ from s4c_lib.crop_type.temporal import (
     std_over_time,
     variation_over_time,
 )
+from s4c_lib.progress import Progress
 from s4c_lib.statistics.passes import passes_of
 
 Floats = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.floating]
-Progress = Callable[[int, int, str], None]
 
 DAY_S: Final = 86_400
 _LABELS: Final = {

@@ -21,7 +21,7 @@ import pyarrow as pa
 from s4c_lib.crop_type.clear_dates import mean_gap_days
 from s4c_lib.crop_type.feature_table import FeatureTable, PreparedFeatures
 from s4c_lib.crop_type.marker_tables import marker_columns, marker_name, marker_tables
-from s4c_lib.season_run import Progress, silent
+from s4c_lib.progress import Progress, silent
 
 FEATURES: Final = "features.parquet"
 BLOCK: Final = 20_000

@@ -29,8 +29,9 @@ from s4c_lib.l4.crop_type_tables import TITLES, Told, write_csv, write_tables
 from s4c_lib.l4.diversification_files import Holdings, read_lut_file
 from s4c_lib.l4.files_by_hand import tables_in
 from s4c_lib.parcels.parcel_table import read_parcel_table
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason
-from s4c_lib.season_run import NoResultError, Progress
+from s4c_lib.season_run import NoResultError
 from s4c_lib.statistics.observation_files import read_observation_file
 from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA
 from s4c_lib.statistics.observations import StatisticsFile

@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from s4c_lib.crop_type.classification import Progress
 from s4c_lib.crop_type.crop_parcels import CropParcels
 from s4c_lib.crop_type.eligibility import eligible
 from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
@@ -20,6 +19,7 @@ from s4c_lib.errors import InputError
 from s4c_lib.l4.crop_features import StoredFeatures
 from s4c_lib.parameters.values import to_json
 from s4c_lib.parcels.crop_lut import CropLut
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason
 from s4c_lib.season_run import NoResultError
 

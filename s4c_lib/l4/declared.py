@@ -24,7 +24,8 @@ from s4c_lib.catalog.parcel_sets import ParcelSet
 from s4c_lib.catalog.parcel_sets_files import USER_NAMES
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
 from s4c_lib.errors import StorageError
-from s4c_lib.season_run import Progress, SeasonRun, silent
+from s4c_lib.progress import Progress, silent
+from s4c_lib.season_run import SeasonRun
 
 COLUMNS: Final = (
     "new_id", "hold_id", "ori_id", "ori_hold", "ori_crop", "area_meters", "s2_pix", "s1_pix", "primary_tile", "src_row",

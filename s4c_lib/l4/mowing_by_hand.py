@@ -32,7 +32,7 @@ from s4c_lib.parcels.l4b_configuration import L4bConfiguration, l4b_text, read_l
 from s4c_lib.parcels.parcel_table import SCHEMA, read_parcel_table
 from s4c_lib.parcels.pixel_index_file import whole_file
 from s4c_lib.products.stac import write_whole
-from s4c_lib.season_run import Progress
+from s4c_lib.progress import Progress
 from s4c_lib.statistics.matrices import Key, Series, series_of
 from s4c_lib.statistics.observation_files import read_observation_file
 from s4c_lib.statistics.table_files import write_table_file

@@ -31,8 +31,9 @@ from s4c_lib.products.export_model import (
 )
 from s4c_lib.products.export_stream import storage_error
 from s4c_lib.products.shapefile_names import LENGTH, short_names
+from s4c_lib.progress import Progress, silent
 from s4c_lib.scheduling.dates import midnight
-from s4c_lib.season_run import Progress, SeasonRun, silent
+from s4c_lib.season_run import SeasonRun
 
 SOFTWARE: Final = "sen4cap-airflow"
 LICENCE: Final = "declarations of the paying agency; not for publication without its consent"

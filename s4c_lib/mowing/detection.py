@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from s4c_lib.mowing.passes import OPTICAL_VARIABLE, RADAR_VARIABLES, SeasonPasse
 from s4c_lib.mowing.radar import radar_events
 from s4c_lib.mowing.settings import MowingSettings
 from s4c_lib.mowing.sufficiency import sufficiency
+from s4c_lib.progress import Progress, silent
 from s4c_lib.statistics.matrices import Key, Series
 
 __all__ = ["OPTICAL_VARIABLE", "RADAR_VARIABLES", "Mowing", "MowingParcels", "detect"]
@@ -28,7 +29,6 @@ __all__ = ["OPTICAL_VARIABLE", "RADAR_VARIABLES", "Mowing", "MowingParcels", "de
 Bools = npt.NDArray[np.bool_]
 Int16 = npt.NDArray[np.int16]
 Int64 = npt.NDArray[np.int64]
-Progress: TypeAlias = Callable[[int, int, str], None]
 
 _PARCELS_AT_ONCE: Final = 50_000
 _OF_PARCELS: Final = ("covered", "touched", "observed", "max_gap_d", "n_clear", "n_pairs")
@@ -89,10 +89,6 @@ class Mowing:
         """Status of each parcel as results have it: object (parcels,) of str."""
         names: npt.NDArray[np.object_] = np.array(list(STATUSES.values()), object)[self.status]
         return names
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """Tell nobody."""
 
 
 def detect(
