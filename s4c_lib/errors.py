@@ -131,6 +131,48 @@ class SourceError(Sen4capError, ConnectionError):
     retryable = True
 
 
+class SourceThrottledError(SourceError):
+    """A data source asks to wait (HTTP 429, or 503 with a time); no fault of the product.
+
+    Parameters
+    ----------
+    retry_after : seconds the source asks for; None where it does not say.
+    """
+
+    code = "throttled"
+
+    def __init__(
+        self, message: str, *, hint: str = "", code: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_throttled, (self.message, self.hint, self.code, self.retry_after)
+
+
+def _rebuild_throttled(message: str, hint: str, code: str, retry_after: float | None) -> SourceThrottledError:
+    return SourceThrottledError(message, hint=hint, code=code, retry_after=retry_after)
+
+
+class SourceRefusedError(SourceError):
+    """A data source refuses the account (HTTP 401, 403, too many sessions); no fault of the product."""
+
+    code = "refused"
+
+
+class ProductGoneError(SourceError):
+    """A product that a search returned is not there (HTTP 404)."""
+
+    code = "gone"
+
+
+class ProductOfflineError(SourceError):
+    """A product lies on tape: it is ordered first and fetched when it is online."""
+
+    code = "offline"
+
+
 class ProductCorruptError(Sen4capError, ValueError):
     """A product lacks files or its files cannot be read; it may still be arriving."""
 

@@ -39,6 +39,12 @@ class Reason(StrEnum):
     OTHER_TILE = "other_tile"
     # transfer and jobs
     STORAGE = "storage"
+    SOURCE = "source"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    GONE = "gone"
+    OFFLINE = "offline"
+    BY_HAND = "by_hand"
     TOO_FEW_WEEKS = "too_few_weeks"
     NO_EVALUABLE_PARCEL = "no_evaluable_parcel"
     TOO_FEW_CLASSES = "too_few_classes"
@@ -71,4 +77,10 @@ EXPLAINED: dict[str, str] = {
     Reason.OTHER_TILE: "its tile is not selected for the site",
     Reason.INPUT_CORRUPT: "incomplete or unreadable; it may still be arriving",
     Reason.OUT_OF_DISK: "no space was left",
+    Reason.SOURCE: "the data source did not answer, or its answer was damaged",
+    Reason.THROTTLED: "the data source asked to wait",
+    Reason.REFUSED: "the data source refused the account: wrong, expired or too many sessions",
+    Reason.GONE: "the data source listed it and no longer has it",
+    Reason.OFFLINE: "on the data source's tape; ordered, and fetched when it is online",
+    Reason.BY_HAND: "left out by an operator",
 }

@@ -1,0 +1,117 @@
+"""The one interface of remote catalogues: they search, log in and give addresses; they move no product.
+
+Bytes are moved by `s4c_lib.sources.http_transfer`, whichever library found them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from s4c_lib.sources.model import Candidate, HealthReport, Query, SearchResult, StorageState
+from s4c_lib.sources.product_kinds import ProductName
+
+Gate = Callable[[], None]
+"""Called before each request to a provider; returns when the provider's rate limit allows it."""
+
+
+def open_gate() -> None:
+    """Let every request pass: the gate of a source without a rate limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """What a provider says of the bytes: ``algorithm`` as hashlib names it, ``digest`` in lower-case hex."""
+
+    algorithm: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Where the bytes of a product are, and how to ask for them.
+
+    Attributes
+    ----------
+    url : without any secret.
+    headers : with the token; sent to ``hosts`` only, never after a redirection elsewhere.
+    file_name : under which the product is kept, its name and ``.zip``, ``.tar`` or ``.tif``.
+    """
+
+    url: str
+    file_name: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hosts: frozenset[str] = frozenset()
+    size_bytes: int | None = None
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueOptions:
+    """What every catalogue heeds.
+
+    Attributes
+    ----------
+    timeout_seconds : longest wait for one answer (``downloader.query.timeout``).
+    page_delay_seconds : pause between two pages (``downloader.query.delay``).
+    page_size : products asked for at a time.
+    gate : called before each request.
+    """
+
+    timeout_seconds: float = 90.0
+    page_delay_seconds: float = 0.0
+    page_size: int = 100
+    gate: Gate = open_gate
+
+
+class Catalogue(Protocol):
+    """A provider as one library speaks to it. Errors are `SourceError` and its classes, free of secrets."""
+
+    @property
+    def name(self) -> str:
+        """Of the data source, as messages call it."""
+
+    def search(self, query: Query) -> SearchResult:
+        """Everything the provider has for the query, over all pages.
+
+        `Candidate.address` is a text from which `locate`, `order` and `storage_states` work without searching again; it
+        holds no secret. Products of other kinds and names that are not understood are passed over or rejected with a
+        code, as `LocalArchive.search` does.
+
+        Raises
+        ------
+        SourceThrottledError, SourceRefusedError, SourceError : see `s4c_lib.errors`.
+        """
+
+    def find(self, name: ProductName) -> Candidate | None:
+        """The product of this name, with its present storage state; None where the provider does not list it."""
+
+    def locate(self, candidate: Candidate, *, renew: bool = False) -> Download:
+        """Log in where needed and say where the bytes are.
+
+        Parameters
+        ----------
+        renew : the token given before was refused: get a new one.
+
+        Raises
+        ------
+        ProductOfflineError : it must be ordered first.
+        """
+
+    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+        """Ask for products that are offline, as many as given.
+
+        Returns
+        -------
+        By product name, for those the provider refused to order, why; empty when all are ordered.
+        """
+
+    def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:
+        """By product name, whether each can be fetched now; asked in batches where the provider allows it."""
+
+    def health(self) -> HealthReport:
+        """One cheap query: does it answer, does it take the account?"""
+
+    def close(self) -> None:
+        """End the session at the provider, if there is one; never raises for a provider that is away."""
