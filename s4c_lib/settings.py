@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     maja_program: str | None = Field(default=None, description="MAJA, or its name in the image")
     maja_image: str | None = Field(default=None, description="Container image of MAJA; none runs it here")
     maja_version: str = Field(default="4.5", description="Version of MAJA")
+    snap_program: str | None = Field(default=None, description="SNAP's gpt, or its name in the image")
+    snap_image: str | None = Field(default=None, description="Container image of SNAP; none runs it here")
+    snap_version: str = Field(default="11.0", description="Version of SNAP")
     container_engine: str = Field(default="docker", description="docker or podman")
     kernel_cache: Path | None = Field(
         default=None, description="Folder of compiled kernels; default: in the user's cache folder"
@@ -57,3 +60,9 @@ class Settings(BaseSettings):
             return Path.home() / ".cache" / "sen4cap" / "kernels"
         except RuntimeError:  # a user without a home, as containers may have
             return Path("/var/lib/sen4cap/kernels")
+
+
+def airflow_connection(connection_id: str) -> SecretStr | None:
+    """Return what the environment says of an Airflow connection (``AIRFLOW_CONN_<ID>``), as a URI or as JSON."""
+    found = os.environ.get(f"AIRFLOW_CONN_{connection_id.upper()}")
+    return SecretStr(found) if found else None
