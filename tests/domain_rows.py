@@ -78,6 +78,30 @@ def make_source(
     )
 
 
+def make_remote(
+    connection: Connection,
+    name: str = "cdse",
+    *,
+    satellites: tuple[str, ...] = ("s2",),
+    priority: int = 1,
+    connections: int = 4,
+    quota: dict[str, float] | None = None,
+    site: Site | None = None,
+) -> list[DataSource]:
+    """A catalogue elsewhere; nothing asks it."""
+    return data_sources.add_source(
+        connection,
+        name=name,
+        satellites=satellites,
+        driver="eodag",
+        params={"provider": "cop_dataspace"},
+        priority=priority,
+        max_connections=connections,
+        quota=quota,
+        site=site,
+    )
+
+
 def make_acquisition(
     connection: Connection,
     site: Site,

@@ -35,7 +35,7 @@ _S = AcquisitionState
 ALLOWED: dict[AcquisitionState, frozenset[AcquisitionState]] = {
     _S.DISCOVERED: frozenset({_S.QUEUED, _S.IGNORED}),
     _S.QUEUED: frozenset({_S.STAGING, _S.DOWNLOADING, _S.IGNORED}),
-    _S.STAGING: frozenset({_S.QUEUED, _S.FAILED, _S.IGNORED}),
+    _S.STAGING: frozenset({_S.QUEUED, _S.FAILED, _S.ABORTED, _S.IGNORED}),
     # back to queued when a worker died and its lease ran out
     _S.DOWNLOADING: frozenset({_S.DOWNLOADED, _S.FAILED, _S.ABORTED, _S.IGNORED, _S.QUEUED}),
     # back to queued when the file is gone (a dangling link)

@@ -71,6 +71,7 @@ class Acquisition:
     attempts: int
     next_attempt_at: datetime | None
     last_error: str | None
+    storage_state: str
     relevance: str | None = None
     relevance_reason: str | None = None
 
@@ -223,6 +224,8 @@ def settle_selection(connection: Connection, site_id: int, *, actor: str) -> dic
         """
         SELECT a.id FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
         WHERE m.site_id = :site_id AND a.state IN ('discovered', 'queued', 'failed', 'ignored')
+          -- what an operator left out comes back when an operator wants it
+          AND NOT (a.state = 'ignored' AND a.reason_code IS NOT DISTINCT FROM 'by_hand')
         ORDER BY a.id FOR UPDATE OF a
         """
     )
@@ -256,7 +259,8 @@ def settle_selection(connection: Connection, site_id: int, *, actor: str) -> dic
 def ignore_duplicates(connection: Connection, site_id: int) -> list[int]:
     """Keep one product of each datatake and tile for a site: the highest baseline, then the newest name.
 
-    Source: preprocessing.md §2.4. Returns the acquisitions that lost their place.
+    One that was withdrawn before it was fetched, or that an operator left out, leaves its place to the next.
+    Source: preprocessing.md §2.4. Returns the acquisitions that lost or won their place.
     """
     statement = text(
         """
@@ -268,6 +272,7 @@ def ignore_duplicates(connection: Connection, site_id: int) -> list[int]:
             ) AS place
             FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
             WHERE m.site_id = :site_id AND (m.relevance = 'selected' OR m.reason = 'duplicate')
+              AND NOT (a.state IN ('aborted', 'ignored') AND coalesce(a.reason_code, '') IN ('gone', 'by_hand'))
         )
         UPDATE s4c.site_acquisition m
         SET relevance = CASE WHEN r.place = 1 THEN 'selected' ELSE 'ignored' END::s4c.relevance,

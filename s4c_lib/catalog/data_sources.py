@@ -16,9 +16,16 @@ from s4c_lib.catalog import query_windows
 from s4c_lib.catalog.sites import Site
 from s4c_lib.catalog.vocabulary import SATELLITES, SEARCHED_SATELLITES, satellite_name
 from s4c_lib.errors import ConflictError, InputError, NotFoundError
+from s4c_lib.sources.quotas import checked_quota
+from s4c_lib.sources.secret_free import refuse_secrets
+from s4c_lib.sources.source_spec import SourceSpec
 
-DRIVERS = ("local",)
+LOCAL = "local"
+# What a driver cannot do without.
+REMOTE_DRIVERS = {"eodag": ("provider",), "asf": (), "dhus": ("api_url",)}
+DRIVERS = (LOCAL, *REMOTE_DRIVERS)
 LOCAL_MODES = ("copy", "symlink", "check")
+DOWNLOAD = "download"
 MOST_CONNECTIONS = 64
 
 
@@ -42,7 +49,25 @@ class DataSource:
     max_retries: int | None
     retry_interval_minutes: int | None
     secret_ref: str | None
+    quota: Mapping[str, Any]
     params: Mapping[str, Any]
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is a catalogue elsewhere, with an account and limits, and no local archive."""
+        return self.driver != LOCAL
+
+    def spec(self) -> SourceSpec:
+        """Return what opening it takes."""
+        return SourceSpec(
+            name=self.name,
+            driver=self.driver,
+            satellite=self.satellite,
+            local_root=self.local_root,
+            path_template=self.path_template,
+            secret_ref=self.secret_ref,
+            params=self.params,
+        )
 
     @property
     def pool(self) -> str:
@@ -111,20 +136,30 @@ def add_source(
     name: str,
     satellites: Sequence[str],
     driver: str,
-    fetch_mode: str,
-    local_root: Path | None,
+    fetch_mode: str = DOWNLOAD,
+    local_root: Path | None = None,
     site: Site | None = None,
     path_template: str | None = None,
     priority: int = 1,
     max_connections: int = 2,
     params: Mapping[str, Any] | None = None,
+    secret_ref: str | None = None,
+    quota: Mapping[str, float] | None = None,
+    can_query: bool = True,
+    can_download: bool = True,
 ) -> list[DataSource]:
     """Add a source for some satellites; their windows are searched again, since it may offer what others lacked.
 
+    Parameters
+    ----------
+    params, secret_ref : see `SourceSpec`; secrets are in neither.
+    quota : what its provider limits (`s4c_lib.sources.quotas`).
+
     Raises
     ------
-    InputError : a name that is none; unknown driver, satellite or mode; a local mode without folder.
-    ConflictError : the name is taken for a satellite.
+    InputError : a name that is none; unknown driver, satellite or mode; an archive without folder, a catalogue without
+        what its driver needs; neither searched nor fetched from; a secret among the params.
+    ConflictError : the name is taken for a satellite, or by a source of another driver.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise InputError(
@@ -133,14 +168,17 @@ def add_source(
         )
     if not 1 <= max_connections <= MOST_CONNECTIONS:
         raise InputError(f"A data source has 1 to {MOST_CONNECTIONS} connections, not {max_connections}.")
-    if driver not in DRIVERS:
-        raise InputError(f"There is no driver {driver!r}.", hint=f"choose from {', '.join(DRIVERS)}")
-    if driver == "local" and fetch_mode not in LOCAL_MODES:
-        raise InputError(
-            f"A local archive is not fetched by {fetch_mode!r}.", hint=f"choose from {', '.join(LOCAL_MODES)}"
+    _check_driver(driver, fetch_mode, local_root, params or {})
+    refuse_secrets(params or {})
+    if not (can_query or can_download):
+        raise InputError("A data source is searched, fetched from, or both.", hint="leave one of the two out")
+    if not satellites:
+        raise InputError("A data source needs a satellite.", hint=f"choose from {', '.join(SEARCHED_SATELLITES)}")
+    if others := sorted({item.driver for item in list_sources(connection) if item.name == name} - {driver}):
+        raise ConflictError(
+            f"{name!r} is a data source with the driver {others[0]!r} already.",
+            hint="sources of one name share account and limits: choose another name",
         )
-    if driver == "local" and local_root is None:
-        raise InputError("A local archive needs its folder.", hint="give --root FOLDER")
     if strangers := sorted(set(satellites) - set(SEARCHED_SATELLITES)):
         raise InputError(
             f"There is no satellite {strangers[0]!r}.", hint=f"choose from {', '.join(SEARCHED_SATELLITES)}"
@@ -149,9 +187,10 @@ def add_source(
         """
         INSERT INTO s4c.data_source
             (name, satellite_id, site_id, driver, priority, fetch_mode, local_root, path_template, max_connections,
-             params)
+             params, secret_ref, quota, can_query, can_download)
         VALUES (:name, :satellite, :site_id, :driver, :priority, CAST(:fetch_mode AS s4c.fetch_mode), :local_root,
-                :path_template, :max_connections, CAST(:params AS jsonb))
+                :path_template, :max_connections, CAST(:params AS jsonb), :secret_ref, CAST(:quota AS jsonb),
+                :can_query, :can_download)
         ON CONFLICT ON CONSTRAINT data_source_key DO NOTHING RETURNING id
         """
     )
@@ -169,6 +208,10 @@ def add_source(
                 "path_template": path_template,
                 "max_connections": max_connections,
                 "params": json.dumps(dict(params or {})),
+                "secret_ref": secret_ref,
+                "quota": json.dumps(checked_quota(quota or {})),
+                "can_query": can_query,
+                "can_download": can_download,
             },
         ).scalar_one_or_none()
         if created is None:
@@ -180,7 +223,27 @@ def add_source(
     return get_sources(connection, name)
 
 
-# Columns a user may change on an existing source.
+def _check_driver(driver: str, fetch_mode: str, local_root: Path | None, params: Mapping[str, Any]) -> None:
+    if driver not in DRIVERS:
+        raise InputError(f"There is no driver {driver!r}.", hint=f"choose from {', '.join(DRIVERS)}")
+    _check_mode(driver, fetch_mode)
+    if driver == LOCAL and local_root is None:
+        raise InputError("A local archive needs its folder.", hint="give --root FOLDER")
+    if driver != LOCAL and local_root is not None:
+        raise InputError(f"A source with the driver {driver!r} has no folder.", hint="leave --root out")
+    if missing := [key for key in REMOTE_DRIVERS.get(driver, ()) if not params.get(key)]:
+        option = {"provider": "--provider NAME", "api_url": "--url ADDRESS"}[missing[0]]
+        raise InputError(f"The driver {driver!r} needs {missing[0]}.", hint=f"give {option}")
+
+
+def _check_mode(driver: str, fetch_mode: str) -> None:
+    modes = LOCAL_MODES if driver == LOCAL else (DOWNLOAD,)
+    if fetch_mode not in modes:
+        what = "A local archive" if driver == LOCAL else f"A source with the driver {driver!r}"
+        raise InputError(f"{what} is not fetched by {fetch_mode!r}.", hint=f"choose from {', '.join(modes)}")
+
+
+# Columns a user may change on an existing source. A quota is merged key by key, None removing one; params are replaced.
 CHANGEABLE = {
     "enabled": "boolean",
     "priority": "integer",
@@ -191,6 +254,10 @@ CHANGEABLE = {
     "max_retries": "integer",
     "retry_interval_minutes": "integer",
     "secret_ref": "text",
+    "can_query": "boolean",
+    "can_download": "boolean",
+    "quota": "jsonb",
+    "params": "jsonb",
 }
 
 
@@ -209,16 +276,26 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
         raise InputError(
             f"A data source has no field {strangers[0]!r} to set.", hint=f"choose from {', '.join(sorted(CHANGEABLE))}"
         )
-    mode = changes.get("fetch_mode")
-    if mode is not None and any(source.driver == "local" for source in before) and mode not in LOCAL_MODES:
-        raise InputError(f"A local archive is not fetched by {mode!r}.", hint=f"choose from {', '.join(LOCAL_MODES)}")
+    if changes.get("fetch_mode") is not None:
+        _check_mode(before[0].driver, changes["fetch_mode"])
     if changes:
+        values: dict[str, Any] = {**changes, "name": name}
+        for field in {"quota", "params"} & set(changes):
+            values[field] = json.dumps(dict(changes[field]))
+        refuse_secrets(changes.get("params", {}))
+        if "quota" in changes:
+            checked_quota({key: value for key, value in changes["quota"].items() if value is not None})
         # the column names come from the table above, never from the user
-        assignments = ", ".join(f"{field} = CAST(:{field} AS {CHANGEABLE[field]})" for field in sorted(changes))
+        assignments = ", ".join(
+            "quota = jsonb_strip_nulls(quota || CAST(:quota AS jsonb))"
+            if field == "quota"
+            else f"{field} = CAST(:{field} AS {CHANGEABLE[field]})"
+            for field in sorted(changes)
+        )
         statement = text(f"UPDATE s4c.data_source SET {assignments} WHERE name = :name")
         try:
             with connection.begin_nested():
-                connection.execute(statement, {**changes, "name": name})
+                connection.execute(statement, values)
         except (IntegrityError, DataError) as error:
             given = ", ".join(f"{field}={value}" for field, value in sorted(changes.items()))
             raise InputError(
@@ -226,13 +303,21 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
                 hint="copy, symlink and check need local_root, other modes have none; max_connections is 1 to 64",
             ) from error
     after = get_sources(connection, name)
+    if not all(source.can_query or source.can_download for source in after):
+        raise InputError(
+            f"Data source {name!r} would be neither searched nor fetched from.", hint="switch it off with --disable"
+        )
     earlier = {source.id: source for source in before}
     for new in after:
         old = earlier[new.id]
-        moved = (old.local_root, old.path_template) != (new.local_root, new.path_template)
-        if moved or new.enabled != old.enabled:
+        if _searched_by(new) != _searched_by(old):
             query_windows.reopen(connection, new.satellite, _site_id(connection, new.id))
     return after
+
+
+def _searched_by(source: DataSource) -> tuple[Any, ...]:
+    """Return what decides what a search of a source finds, and whether it is asked at all."""
+    return source.enabled, source.can_query, source.local_root, source.path_template, source.params
 
 
 def _site_id(connection: Connection, source_id: int) -> int | None:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog import source_state, source_usage
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.suppliers import IN_TURN, WAITING, waiting_values
+from s4c_lib.catalog.transfer_faults import Fault, FaultClass, forget_faults, settle
 from s4c_lib.catalog.vocabulary import satellite_numbers
 from s4c_lib.errors import LeaseLostError
-
-LONGEST_DELAY = timedelta(hours=12)
-
-# The source that supplies an acquisition to a site: of those the site may fetch from and that listed it, the one
-# that listed it last, else the first by priority. Another site's source, or one switched off, is passed over.
-_SUPPLIER = """
-    SELECT p.key::bigint AS id FROM jsonb_object_keys(a.providers) AS p(key)
-    WHERE p.key::bigint = ANY(CAST(:usable AS bigint[]))
-    ORDER BY p.key::bigint IS NOT DISTINCT FROM a.data_source_id DESC,
-             array_position(CAST(:usable AS bigint[]), p.key::bigint)
-    LIMIT 1
-"""
+from s4c_lib.reasons import Reason
 
 
 def expire(connection: Connection, now: datetime) -> int:
-    """Give back what dead workers held; the attempt they began does not count."""
+    """Give back what dead workers held; the attempt they began does not count. Returns how many they were.
+
+    What was ordered from a source that is gone or switched off is queued again too: others may have it.
+    """
+    orphans = text(
+        """
+        SELECT a.id FROM s4c.acquisition a WHERE a.state = 'staging' AND NOT EXISTS (
+            SELECT 1 FROM s4c.data_source d WHERE d.id = a.data_source_id AND d.enabled AND d.can_download)
+        ORDER BY a.id FOR UPDATE SKIP LOCKED
+        """
+    )
+    ids = list(connection.execute(orphans).scalars())
+    transition(connection, ids, AcquisitionState.QUEUED, actor="lease", reason="source_off")
+    connection.execute(text("UPDATE s4c.acquisition SET storage_state = 'unknown' WHERE id = ANY(:ids)"), {"ids": ids})
     statement = text(
         """
         SELECT id FROM s4c.acquisition WHERE state = 'downloading' AND lease_until < :now
@@ -82,26 +87,9 @@ def queued(
     date_from: datetime,
     date_to: datetime,
 ) -> tuple[int, int]:
-    """Return the number and the bytes of acquisitions that wait to be fetched from data sources; see `claim`."""
-    statement = text(
-        f"""
-        SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes
-        FROM s4c.acquisition a
-        JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
-        CROSS JOIN LATERAL ({_SUPPLIER}) supplier
-        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
-          AND supplier.id = ANY(CAST(:sources AS bigint[]))
-          AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
-        """
-    )
-    values = {
-        "site_id": site_id,
-        "sources": sorted(sources),
-        "usable": list(usable),
-        "date_from": date_from,
-        "date_to": date_to,
-    }
-    row = connection.execute(statement, values).one()
+    """Return the number and the bytes of acquisitions that can be fetched from data sources now; see `claim`."""
+    statement = text(f"SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes {WAITING}")
+    row = connection.execute(statement, waiting_values(site_id, sources, usable, date_from, date_to)).one()
     return int(row.items), int(row.size_bytes)
 
 
@@ -117,37 +105,28 @@ def claim(
     date_from: datetime,
     date_to: datetime,
 ) -> Acquisition | None:
-    """Take the oldest queued acquisition that data sources supply to a site, or None when none is left.
+    """Take the next queued acquisition that data sources supply to a site, or None when none may be taken.
 
-    Rows that another worker looks at are passed over, so two workers never hold one.
+    Rows that another worker looks at are passed over, so two workers never hold one. From a remote source nothing
+    is taken while its circuit is open, all its connections are in use in the whole system, or its quota of bytes is
+    used up; `held_back` says so.
 
     Parameters
     ----------
     sources : numbers of the data sources to fetch from now.
     usable : numbers of all the site may fetch from, by priority; each acquisition has one supplier among them.
     """
+    free = _not_held_back(connection, sources, now)
     statement = text(
-        f"""
-        SELECT a.id, supplier.id AS source
-        FROM s4c.acquisition a
-        JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
-        CROSS JOIN LATERAL ({_SUPPLIER}) supplier
-        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.state = 'queued'
-          AND supplier.id = ANY(CAST(:sources AS bigint[]))
-          AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
-        ORDER BY a.sensing_start, a.id
-        LIMIT 1 FOR UPDATE OF a SKIP LOCKED
-        """
+        f"SELECT a.id, a.size_bytes, supplier.id AS source, supplier.name, supplier.driver {WAITING} {IN_TURN} "
+        "LIMIT 1 FOR UPDATE OF a SKIP LOCKED"
     )
-    values = {
-        "site_id": site_id,
-        "sources": sorted(sources),
-        "usable": list(usable),
-        "date_from": date_from,
-        "date_to": date_to,
-    }
-    found = connection.execute(statement, values).one_or_none()
+    values = {**waiting_values(site_id, free, usable, date_from, date_to), "today": now.date()}
+    found = connection.execute(statement, values).one_or_none() if free else None
     if found is None:
+        return None
+    remote = found.driver != "local"
+    if remote and _over_quota(connection, found.name, now, expected_bytes=found.size_bytes or 0) is not None:
         return None
     lease = (owner, now + timedelta(seconds=lease_seconds))
     transition(connection, [found.id], AcquisitionState.DOWNLOADING, actor=owner, lease=lease)
@@ -156,6 +135,60 @@ def claim(
         {"id": found.id, "source": found.source},
     )
     return get_acquisition(connection, found.id)
+
+
+def _not_held_back(connection: Connection, sources: Collection[int], now: datetime) -> list[int]:
+    """Return those of the sources that may be fetched from now; remote ones stay locked until the transaction ends."""
+    statement = text("SELECT id, name, driver FROM s4c.data_source WHERE id = ANY(:ids) ORDER BY name, id")
+    rows = connection.execute(statement, {"ids": sorted(sources)}).all()
+    held: dict[str, bool] = {}
+    for row in rows:
+        if row.driver == "local":
+            held[row.name] = False
+        elif row.name not in held:
+            source_state.lock_source(connection, row.name)
+            held[row.name] = held_back(connection, row.name, now) is not None
+    return [row.id for row in rows if not held[row.name]]
+
+
+def held_back(connection: Connection, name: str, now: datetime) -> str | None:
+    """Return in one line why nothing is fetched from a remote source now, or None."""
+    circuit = source_state.circuit(connection, name, now=now)
+    if circuit is not None:
+        return circuit.text
+    most = source_usage.limits(connection, name).connections
+    active, _ = in_progress(connection, name)
+    if active >= most:
+        return f"{name}: {active} of {most} connections are in use"
+    return _over_quota(connection, name, now)
+
+
+def _over_quota(connection: Connection, name: str, now: datetime, *, expected_bytes: int = 1) -> str | None:
+    """Return why a product of a size may not be fetched: what is used, in progress and to come is above the quota."""
+    quota = source_usage.limits(connection, name).bytes_per_30_days
+    if quota is None:
+        return None
+    used = source_usage.bytes_in_days(connection, name, today=now.astimezone(UTC).date())
+    _, coming = in_progress(connection, name)
+    if used + coming + expected_bytes <= quota:
+        return None
+    return (
+        f"{name}: {used / 1e9:,.1f} GB of its quota of {quota / 1e9:,.1f} GB in {source_usage.QUOTA_DAYS} days are "
+        f"used and {(coming + expected_bytes) / 1e9:,.1f} GB more are expected"
+    )
+
+
+def in_progress(connection: Connection, name: str | None = None) -> tuple[int, int]:
+    """Return the number and the expected bytes of the transfers in progress: from one source, or from all (None)."""
+    statement = text(
+        """
+        SELECT count(*) AS items, coalesce(sum(a.size_bytes), 0)::bigint AS size_bytes
+        FROM s4c.acquisition a LEFT JOIN s4c.data_source d ON d.id = a.data_source_id
+        WHERE a.state = 'downloading' AND (CAST(:name AS text) IS NULL OR d.name = :name)
+        """
+    )
+    row = connection.execute(statement, {"name": name}).one()
+    return int(row.items), int(row.size_bytes)
 
 
 def extend_lease(connection: Connection, acquisition_id: int, owner: str, until: datetime) -> None:
@@ -201,7 +234,7 @@ def complete(
             """
             UPDATE s4c.acquisition
             SET full_path = :full_path, fetch_mode = CAST(:fetch_mode AS s4c.fetch_mode), size_bytes = :size_bytes,
-                checksum = :checksum, storage_state = 'online', attempts = 0
+                checksum = :checksum, storage_state = 'online'
             WHERE id = :id
             """
         ),
@@ -213,12 +246,7 @@ def complete(
             "id": acquisition_id,
         },
     )
-
-
-def retry_delay(failures: int, interval: timedelta) -> timedelta:
-    """Return the pause after the k-th failure: the interval, doubled each time, 12 h at most."""
-    doubled: timedelta = interval * 2 ** min(max(failures - 1, 0), 16)
-    return min(doubled, LONGEST_DELAY)
+    forget_faults(connection, [acquisition_id])
 
 
 def fail(
@@ -226,41 +254,45 @@ def fail(
     acquisition_id: int,
     *,
     owner: str,
+    outcome: FaultClass,
     reason: str,
     error: str,
     now: datetime,
     max_retries: int,
     retry_interval: timedelta,
-    counts_as_attempt: bool = True,
+    usable: Sequence[int] = (),
 ) -> AcquisitionState:
-    """Record a failed transfer: due again after a pause, or given up when its tries are used.
+    """Record a failed transfer and return what becomes of the acquisition: queued, failed or aborted.
+
+    Transient faults are tried again after a pause, ``max_retries`` times, then once on another source. What a source
+    no longer has is asked of the next at once; when all are through, again after 24 h, three times in all. Faults
+    that are not the product's put it back as it was.
 
     Parameters
     ----------
-    counts_as_attempt : False for faults that are not the product's (a full disk).
+    outcome : see `transfer_faults.fault_of`.
+    usable : numbers of all the site may fetch from, by priority; none leaves out the try on another source.
     """
     acquisition = _own(connection, acquisition_id, owner)
-    if not counts_as_attempt:
-        transition(connection, [acquisition_id], AcquisitionState.QUEUED, actor=owner, reason=reason, error=error)
-        connection.execute(
-            text("UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = :id"),
-            {"id": acquisition_id},
-        )
-        return AcquisitionState.QUEUED
-    if acquisition.attempts > max_retries:
-        after = AcquisitionState.ABORTED
-        due = None
-    else:
-        after = AcquisitionState.FAILED
-        due = now + retry_delay(acquisition.attempts, retry_interval)
-    transition(connection, [acquisition_id], after, actor=owner, reason=reason, error=error, next_attempt_at=due)
-    return after
+    fault = Fault(outcome, reason, error, now, acquisition.attempts, max_retries, retry_interval, usable)
+    return settle(connection, acquisition_id, fault, actor=owner)
 
 
-def force_retry(connection: Connection, acquisition_ids: list[int], *, actor: str) -> None:
+def force_retry(connection: Connection, acquisition_ids: Sequence[int], *, actor: str) -> None:
     """Queue acquisitions again that failed, were given up or ignored, with a fresh count of tries."""
     transition(connection, acquisition_ids, AcquisitionState.QUEUED, actor=actor, reason="forced")
-    connection.execute(text("UPDATE s4c.acquisition SET attempts = 0 WHERE id = ANY(:ids)"), {"ids": acquisition_ids})
+    forget_faults(connection, acquisition_ids)
+
+
+def ignore_by_hand(connection: Connection, acquisition_ids: Sequence[int], *, actor: str, why: str) -> None:
+    """Leave acquisitions out because an operator says so, until `force_retry`; no search brings them back.
+
+    Raises
+    ------
+    TransitionError : one is being fetched or processed, or is processed already.
+    """
+    ignored = AcquisitionState.IGNORED
+    transition(connection, acquisition_ids, ignored, actor=actor, reason=str(Reason.BY_HAND), error=why)
 
 
 def downloaded(connection: Connection, site_id: int, satellites: Sequence[str]) -> list[Acquisition]:
@@ -309,9 +341,10 @@ def anything_left(
             WHERE m.site_id = :site_id AND (m.relevance = 'selected' OR a.state = 'discovered')
               AND a.satellite_id = ANY(CAST(:satellites AS smallint[]))
               AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
-              AND (a.state IN ('discovered', 'ignored', 'downloaded')
-                   OR (a.providers ?| CAST(:usable AS text[])
-                       AND (a.state = 'queued'
+              AND (a.state IN ('discovered', 'downloaded')
+                   OR (a.state = 'ignored' AND a.reason_code IS DISTINCT FROM 'by_hand')
+                   OR ((a.providers ?| CAST(:usable AS text[]) OR a.fallback_source_id::text = ANY(:usable))
+                       AND (a.state IN ('queued', 'staging')
                             OR (a.state = 'failed' AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= :now))
                             OR (a.state = 'downloading' AND a.lease_until < :now)))
                    OR (a.state = 'processed' AND EXISTS (

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.catalog import config_values, migrations
-from s4c_lib.catalog.data_sources import list_sources, sources_for
+from s4c_lib.catalog.data_sources import list_sources
 from s4c_lib.catalog.manifest_export import build_manifest
 from s4c_lib.catalog.overview import server_facts
 from s4c_lib.catalog.seasons import list_seasons, season_processors
 from s4c_lib.catalog.sites import list_sites
+from s4c_lib.cli.check import Check, Verdict
+from s4c_lib.cli.checks_sources import check_sources
 from s4c_lib.cli.session import Session
 from s4c_lib.errors import Sen4capError
 from s4c_lib.ingest.executors import configured
@@ -23,31 +22,12 @@ from s4c_lib.ingest.selection import L1C_EXECUTORS
 from s4c_lib.manifest import Manifest, parse_manifest
 from s4c_lib.processors import PROCESSORS
 from s4c_lib.settings import MIGRATIONS
-from s4c_lib.sources.local_archive import LocalArchive
+from s4c_lib.sources.disk_guard import DiskState, disk_usage, disk_verdict
 
 OLDEST_POSTGRESQL = 15
 OLDEST_POSTGIS = 3
 
-
 _L2A = "processor.l2a.s2.implementation"
-
-
-class Verdict(StrEnum):
-    """How a check ended; ``limited`` is no fault, but something does not run."""
-
-    OK = "ok"
-    LIMITED = "limited"
-    BROKEN = "BROKEN"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The result of one check, and what to do about it."""
-
-    name: str
-    verdict: Verdict
-    text: str
-    remedy: str = ""
 
 
 def check_all(session: Session) -> list[Check]:
@@ -63,7 +43,7 @@ def check_all(session: Session) -> list[Check]:
     found += _manifest(session, manifest)
     found += _airflow(session, manifest)
     if usable:
-        found += [*_storage(session), *_sources(session), *_products(session)]
+        found += [*_storage(session), *check_sources(session), *_products(session)]
     return found
 
 
@@ -193,49 +173,24 @@ def _storage(session: Session) -> Iterator[Check]:
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             yield Check(key, Verdict.BROKEN, f"{existing} is not writable", f"give it to this user, or set {key}")
             continue
-        usage = shutil.disk_usage(existing)
-        free = usage.free / 1e9
-        share = 100 * usage.free / usage.total
-        text = f"{folder}, {free:,.0f} GB free ({share:.0f} %)"
-        if key in keys and free < least and not check_only:
-            remedy = f"free space, or lower storage.min_free_gb (now {least:g})"
-            yield Check(key, Verdict.BROKEN, f"{text}: the disk guard holds transfers back", remedy)
-        elif share < float(snapshot["storage.soft_free_pct"]):
-            yield Check(key, Verdict.LIMITED, f"{text}: the disk is nearly full", "free space soon")
+        _, free, total = disk_usage(existing)
+        verdict = disk_verdict(
+            place=str(existing),
+            free_bytes=free,
+            total_bytes=total,
+            min_free_gb=least if key in keys and not check_only else 0.0,
+            soft_free_pct=float(snapshot["storage.soft_free_pct"]),
+            # links need no space
+            hard_free_pct=0.0 if key in keys and check_only else float(snapshot["storage.hard_free_pct"]),
+        )
+        text = f"{folder}, {free / 1e9:,.0f} GB free ({100 * free / total:.0f} %)"
+        if verdict.state is DiskState.PAUSED:
+            held = "transfers" if key in keys else "pre-processing"
+            yield Check(key, Verdict.BROKEN, f"{text}: the disk guard holds {held} back", verdict.hint)
+        elif verdict.state is DiskState.LOW:
+            yield Check(key, Verdict.LIMITED, f"{text}: the disk is nearly full", verdict.hint)
         else:
             yield Check(key, Verdict.OK, text)
-
-
-def _sources(session: Session) -> Iterator[Check]:
-    with session.read() as connection:
-        sources = [source for source in list_sources(connection) if source.enabled]
-        unserved = [
-            (site.short_name, satellite)
-            for site in list_sites(connection)
-            if site.enabled
-            for satellite in ("s1", "s2", "l8")
-            if config_values.snapshot(connection, today=session.today(), site=site)[f"{satellite}.enabled"]
-            and not sources_for(connection, site.id, satellite)
-        ]
-    seen = set()
-    for source in sources:
-        key = (source.name, source.local_root)
-        if key in seen:
-            continue
-        seen.add(key)
-        report = LocalArchive(Path(str(source.local_root)), source.path_template, name=source.name).health()
-        remedy = "" if report.ok else f"mount it, or 's4c source set {source.name} --root FOLDER'"
-        yield Check(f"source {source.name}", Verdict.OK if report.ok else Verdict.BROKEN, report.text, remedy)
-    for site, satellite in unserved:
-        # no run waits for Landsat
-        soft = satellite == "l8"
-        yield Check(
-            f"site {site}",
-            Verdict.LIMITED if soft else Verdict.BROKEN,
-            f"{satellite} has no data source: nothing of it is searched"
-            + (", which no run waits for" if soft else " and its runs wait for ever"),
-            f"'s4c source add', or 's4c config set {satellite}.enabled false --site {site}'",
-        )
 
 
 def _products(session: Session) -> Iterator[Check]:

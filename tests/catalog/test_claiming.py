@@ -19,6 +19,7 @@ from s4c_lib.catalog import sites, transfers, unit_claims, units
 from s4c_lib.catalog.acquisition_states import AcquisitionState
 from s4c_lib.catalog.acquisitions import events, get_acquisition
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.transfer_faults import FaultClass
 from s4c_lib.errors import LeaseLostError
 
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -200,47 +201,18 @@ def finish(connection: Connection, number: int, owner: str) -> None:
     )
 
 
-def fail(connection: Connection, number: int, owner: str, now: datetime = NOW, **more: bool) -> AcquisitionState:
+def fail(connection: Connection, number: int, owner: str) -> AcquisitionState:
     return transfers.fail(
         connection,
         number,
         owner=owner,
+        outcome=FaultClass.TRANSIENT,
         reason="storage",
         error="it failed",
-        now=now,
+        now=NOW,
         max_retries=3,
         retry_interval=timedelta(minutes=60),
-        **more,
     )
-
-
-def test_a_failing_transfer_is_tried_later_and_later_then_given_up(connection: Connection) -> None:
-    """Case 31: tries at t0, +1 h, +3 h, +7 h; the fourth failure ends it."""
-    site, _ = make_enabled(connection)
-    number = make_acquisition(connection, site, "PRODUCT", state="queued")
-    now, tried = NOW, []
-    while claim(connection, site.id, "worker", now) == number:
-        tried.append((now - NOW) / timedelta(hours=1))
-        if fail(connection, number, "worker", now) is AcquisitionState.ABORTED:
-            break
-        due = get_acquisition(connection, number).next_attempt_at
-        assert due is not None
-        assert transfers.requeue_failed(connection, site.id, due - timedelta(seconds=1), actor=ACTOR) == 0
-        assert transfers.requeue_failed(connection, site.id, due, actor=ACTOR) == 1
-        now = due
-    assert tried == [0, 1, 3, 7]
-    given_up = get_acquisition(connection, number)
-    assert (given_up.state, given_up.attempts, given_up.last_error) == ("aborted", 4, "it failed")
-    transfers.force_retry(connection, [number], actor="operator")
-    assert (get_acquisition(connection, number).state, get_acquisition(connection, number).attempts) == ("queued", 0)
-
-
-def test_a_full_disk_is_not_the_fault_of_the_product(connection: Connection) -> None:
-    site, _ = make_enabled(connection)
-    number = make_acquisition(connection, site, "PRODUCT", state="queued")
-    claim(connection, site.id, "worker")
-    assert fail(connection, number, "worker", counts_as_attempt=False) is AcquisitionState.QUEUED
-    assert get_acquisition(connection, number).attempts == 0
 
 
 def test_the_oldest_goes_first_and_nothing_of_others_is_taken(connection: Connection) -> None:

@@ -19,7 +19,7 @@ from domain_rows import DATES, NOW, make_acquisition, make_enabled, make_job, ma
 from sqlalchemy import Connection, text
 from uploaded_rows import give, new_set
 
-from s4c_lib.catalog import jobs, parcel_sets, products, query_windows, units
+from s4c_lib.catalog import jobs, parcel_sets, products, query_windows, source_state, source_usage, units
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
@@ -140,6 +140,10 @@ def fill(connection: Connection) -> None:
         fill_crop_type(connection, made[0])
     if "l4c_result" in present(connection):
         fill_practices(connection, made[0])
+    if "source_state" in present(connection):
+        source_state.open_circuit(connection, "archive", until=NOW, reason="refused", error="401", now=NOW)
+        source_usage.record(connection, "archive", day=NOW.date(), requests=1)
+        source_usage.begin_session(connection, "archive", owner="x", now=NOW, lease_seconds=9)
 
 
 def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:

@@ -40,6 +40,7 @@ class Hub:
     runs: list[dict[str, Any]] = field(default_factory=list)
     backfills: list[dict[str, Any]] = field(default_factory=list)
     pools: dict[str, int] = field(default_factory=dict)
+    connections: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     on_run: Callable[[str, str, datetime], str] = lambda dag, run, day: "success"
     health: dict[str, Any] = field(
@@ -142,6 +143,8 @@ class Handler(BaseHTTPRequestHandler):
                 return 200, {"backfills": mine, "total_entries": len(mine)}
             case ("POST", ["backfills", *dry]):
                 return self._backfill(body, dry_run=bool(dry))
+            case ("GET", ["connections", name]) if name in self.hub.connections:
+                return 200, {"connection_id": name, "conn_type": "generic", "password": "***"}
             case ("GET", ["pools"]):
                 pools = [{"name": name, "slots": slots} for name, slots in self.hub.pools.items()]
                 return 200, {"pools": pools, "total_entries": len(pools)}
