@@ -25,7 +25,7 @@ from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.errors import StorageError
 from s4c_lib.parameters import Snapshot
 from s4c_lib.preprocessing.maja_chain import STEP_BACK
-from s4c_lib.sources.partial_copy import remove_stale_parts
+from s4c_lib.sources.part_folder import remove_stale_parts
 from s4c_lib.stored_files import entries, files_below, is_inside, remove_stored
 
 log = structlog.get_logger(__name__)

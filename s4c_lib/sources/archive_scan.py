@@ -8,20 +8,25 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from s4c_lib.errors import ProductCorruptError, StorageError
+from s4c_lib.sources.described_raster import described_name
 from s4c_lib.sources.model import Rejected
+from s4c_lib.sources.names_sentinel1 import OWN
 from s4c_lib.sources.product_names import ProductKind, ProductName, bare_name, parse_product_name
-from s4c_lib.sources.product_tree import is_tar, is_zip, link_fault
+from s4c_lib.sources.product_tree import RASTER_SUFFIXES, SIDECAR_SUFFIX, is_tar, is_zip, link_fault, sidecar_of
 
 # Enough for Sentinel-2/MSI/L2A/yyyy/MM/dd/<product> and UU/L/SS/yyyy/MM/dd/<product>, with a folder to spare.
 DEFAULT_DEPTH = 8
-_RASTER_SUFFIXES = (".tif", ".tiff")
 _RASTER_KINDS = (ProductKind.S1_AMP, ProductKind.S1_COHE)
 _SIDECAR_SUFFIXES = (".mtd", ".log", ".md5", ".sha256", ".xml", ".json", ".txt", ".png", ".jpg", ".jpeg", ".ovr")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A folder or file that carries a product's name; nothing of it has been read yet."""
+    """A folder or file that carries a product's name; nothing of it has been read yet.
+
+    A raster with a sidecar carries the name that follows from the sidecar, which alone has been read.
+    """
 
     path: Path
     name: ProductName
@@ -92,10 +97,23 @@ def _walk(folder: Path, depth: int, max_depth: int, above: tuple[tuple[int, int]
     if identity in above:
         scan.reject(folder, "link_loop", f"the link {folder} leads back into a folder above it")
         return
-    for path, is_folder in list_folder(folder, scan):
+    entries = list(list_folder(folder, scan))
+    files = {path.name for path, is_folder in entries if not is_folder}
+    described = {file for file in files if sidecar_of(file) in files}
+    stems = tuple(f"{file.rpartition('.')[0]}." for file in sorted(described))
+    rasters_of = {sidecar_of(file) for file in files}
+    for path, is_folder in entries:
         name = parse_product_name(path.name)
-        if not is_folder:
-            _file(path, name, scan)
+        if path.name in described:
+            _described(path, scan)
+        elif not is_folder and path.name.endswith(SIDECAR_SUFFIX):
+            if path.name not in rasters_of:
+                raster = path.name.removesuffix(SIDECAR_SUFFIX)
+                text = f"the sidecar {path} describes no raster: {raster}.tif is not there; it may still be arriving"
+                scan.reject(path, "input_corrupt", text)
+        elif not is_folder:
+            if not (path.name.startswith(stems) and path.name.lower().endswith(_SIDECAR_SUFFIXES)):
+                _file(path, name, scan)
         elif name is not None:
             scan.found.append(Found(path, name))
         elif path.name.upper().endswith(".SAFE"):
@@ -106,14 +124,26 @@ def _walk(folder: Path, depth: int, max_depth: int, above: tuple[tuple[int, int]
             _walk(path, depth + 1, max_depth, (*above, identity), scan)
 
 
+def _described(path: Path, scan: Scan) -> None:
+    try:
+        scan.found.append(Found(path, described_name(path)))
+    except (ProductCorruptError, StorageError) as error:
+        scan.reject(path, error.code, error.one_line)
+
+
 def _file(path: Path, name: ProductName | None, scan: Scan) -> None:
     lower = path.name.lower()
     if name is None:
         # Quicklooks, checksums and logs written beside a product are no mistake of anyone.
         if lower.endswith(_SIDECAR_SUFFIXES) and parse_product_name(bare_name(path.name.split(".")[0])) is not None:
             return
-        scan.reject(path, "not_a_product", f"{path} is no known product: its name fits none")
-    elif is_zip(path) or is_tar(path) or (lower.endswith(_RASTER_SUFFIXES) and name.kind in _RASTER_KINDS):
+        sidecar = sidecar_of(path.name)
+        beside = "" if sidecar is None else f", and no sidecar {sidecar} lies beside it"
+        scan.reject(path, "not_a_product", f"{path} is no known product: its name fits none{beside}")
+    elif name.version == OWN and lower.endswith(RASTER_SUFFIXES):
+        text = f"{path} has the name of a raster with a sidecar, but {sidecar_of(path.name)} is not beside it"
+        scan.reject(path, "input_corrupt", text, name)
+    elif is_zip(path) or is_tar(path) or (lower.endswith(RASTER_SUFFIXES) and name.kind in _RASTER_KINDS):
         scan.found.append(Found(path, name))
     else:
         scan.reject(path, "not_a_product", f"{path} has a product's name, but is neither folder nor archive", name)

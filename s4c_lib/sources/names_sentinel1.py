@@ -1,11 +1,15 @@
-"""Sentinel-1 names: SLC and GRD scenes, and ready-made level 2 (Sen4CAP V1 and V2), with the orbit formula."""
+"""Sentinel-1 names: SLC and GRD scenes, ready-made level 2 (Sen4CAP V1 and V2, own rasters), with the orbit formula."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Final
 
 from s4c_lib.sources.product_kinds import ProductKind, ProductName, Satellite, utc
 
+OWN: Final = "OWN"
+"""Version of the names of rasters that a sidecar describes."""
 _TIME = r"[0-9]{8}T[0-9]{6}"
 _SCENE = re.compile(
     r"(?P<sat>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>SLC|GRD)(?P<resolution>[FHM_])_(?P<level>[0-2])[AS]"
@@ -16,10 +20,14 @@ _V1 = re.compile(
     rf"SEN4CAP_L2A_S(?P<site>[0-9]+)_V(?P<first>{_TIME})_(?P<second>{_TIME})_(?P<polarisation>VV|VH|HH|HV)"
     r"_(?P<orbit>[0-9]{3})_(?:.+_)?(?P<type>AMP|COHE)"
 )
-_V2 = re.compile(
+_LEVEL2 = (
     rf"(?P<sat>S1[A-D])_L2_(?:BCK_(?P<date>{_TIME})|COH_(?P<first>{_TIME})_(?P<second>{_TIME}))"
-    r"_(?P<polarisation>VV|VH|HH|HV)_(?P<orbit>[0-9]{3})_(?P<tile>[0-9]{2}[A-Z]{3})"
+    r"_(?P<polarisation>VV|VH|HH|HV)_(?P<orbit>[0-9]{3})"
 )
+_TILE = r"_(?P<tile>[0-9]{2}[A-Z]{3})"
+_V2 = re.compile(_LEVEL2 + _TILE)
+# Of a raster that a sidecar describes: the file itself may be called anything.
+_OWN = re.compile(rf"{_LEVEL2}(?:{_TILE})?_OWN")
 _POLARISATIONS = {"SH": ("HH",), "SV": ("VV",), "DH": ("HH", "HV"), "DV": ("VV", "VH")}
 # Offset of the absolute orbit counter (preprocessing.md §3.1); the one of 1C is not verified, 1D's is not known.
 _ORBIT_OFFSET = {"sentinel-1a": 73, "sentinel-1b": 27, "sentinel-1c": 172}
@@ -37,7 +45,12 @@ def relative_orbit(platform: str, absolute_orbit: int) -> int | None:
 
 def parse_sentinel1(name: str) -> ProductName | None:
     """Read an upper-case name without suffix; None when it is not a Sentinel-1 one."""
-    for pattern, build in ((_SCENE, _scene), (_V1, _version1), (_V2, _version2)):
+    for pattern, build in (
+        (_SCENE, _scene),
+        (_V1, _version1),
+        (_V2, _version2),
+        (_OWN, _own),
+    ):
         if found := pattern.fullmatch(name):
             return build(name, found)
     return None
@@ -104,3 +117,8 @@ def _version2(name: str, found: re.Match[str]) -> ProductName | None:
         polarisations=(found["polarisation"],),
         version="V2",
     )
+
+
+def _own(name: str, found: re.Match[str]) -> ProductName | None:
+    parsed = _version2(name, found)
+    return None if parsed is None else replace(parsed, version=OWN)

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
-import re
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from s4c_lib.errors import DiskFullError, StorageError
 from s4c_lib.sources.model import Progress
-from s4c_lib.sources.product_tree import FileEntry
+from s4c_lib.sources.part_folder import flush_folder, is_disk_full, publish, remove, take_over
+from s4c_lib.sources.product_tree import FileEntry, has_sidecar
 
-PART_FOLDER = ".part"
 _CHUNK = 4 * 1024 * 1024
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-def storage_error(error: OSError, target_dir: Path) -> StorageError:
-    """Translate an error of the operating system met while copying or linking."""
-    if error.errno in _NO_SPACE:
-        return DiskFullError(
-            f"no space left while writing to {error.filename or target_dir}",
-            hint="free space on the target's disk; the product is then fetched again from its start",
-        )
-    return StorageError(
-        f"bringing a product to {target_dir} failed at {error.filename or target_dir}: {error.strerror or error}",
-        hint="check the permissions of source and target",
-    )
-
-
-@contextmanager
-def holding(target_dir: Path, name: str) -> Iterator[None]:
-    """Keep other processes from fetching the same product to the same place; let go by a crash as well.
-
-    Raises
-    ------
-    StorageError : another process holds it (code ``transfer_busy``).
-    """
-    parts = target_dir / PART_FOLDER
-    parts.mkdir(parents=True, exist_ok=True)
-    path = parts / f"{name}.lock"
-    busy = StorageError(f"another process is fetching {name} to {target_dir}", hint="wait for it", code="transfer_busy")
-    with path.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The holder before us removed the file when it was done: ours is one nobody else will meet.
-            if path.stat().st_ino != os.fstat(lock.fileno()).st_ino:
-                raise busy
-        except (BlockingIOError, FileNotFoundError) as error:
-            raise busy from error
-        try:
-            yield
-        finally:
-            path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +31,15 @@ class PartialCopy:
     path: Path
 
     @classmethod
-    def open(cls, target_dir: Path, source: Path) -> PartialCopy:
-        """Take over the newest unfinished copy of the product, as the next attempt; older ones are removed."""
-        parts = target_dir / PART_FOLDER
-        pattern = re.compile(re.escape(source.name) + r"\.([0-9]+)")
-        attempts = {}
-        for entry in parts.iterdir():
-            found = pattern.fullmatch(entry.name)
-            if found:
-                attempts[int(found[1])] = entry
-        newest = max(attempts, default=0)
-        for attempt, folder in attempts.items():
-            if attempt != newest:
-                shutil.rmtree(folder)
-        folder = parts / f"{source.name}.{newest + 1}"
-        if newest:
-            attempts[newest].replace(folder)
-        else:
-            folder.mkdir()
-        return cls(source, folder / source.name)
+    def open(cls, target_dir: Path, source: Path, name: str | None = None) -> PartialCopy:
+        """Take over the newest unfinished copy of the product, as the next attempt; older ones are removed.
+
+        Parameters
+        ----------
+        name : what the copy is called; None keeps the source's.
+        """
+        called = name or source.name
+        return cls(source, take_over(target_dir, called) / called)
 
     def fill(self, entries: list[FileEntry], progress: Progress | None) -> dict[str, tuple[int, str]]:
         """Copy what is not there yet, flushed to disk.
@@ -137,28 +81,18 @@ class PartialCopy:
                     progress(done, total)
             self._flush_folders()
         except OSError as error:
-            if error.errno in _NO_SPACE:
+            if is_disk_full(error):
                 self.discard()
             raise
         return digests
 
     def publish(self, final: Path) -> None:
         """Put the complete copy in its place; an older one of that name goes only when the new one stands there."""
-        aside = self.path.parent.with_suffix(".old")
-        _remove(aside)
-        if final.is_symlink() or final.is_file():
-            if self.path.is_dir():
-                final.unlink()
-        elif final.exists():
-            final.replace(aside)
-        self.path.replace(final)
-        _flush_folder(final.parent)
-        _remove(aside)
-        self.path.parent.rmdir()
+        publish(self.path, final)
 
     def discard(self) -> None:
         """Remove the unfinished copy."""
-        _remove(self.path.parent)
+        remove(self.path.parent)
 
     def _of(self, entry: FileEntry) -> Path:
         return _place(self.source, self.path, entry)
@@ -179,7 +113,7 @@ class PartialCopy:
 
     def _flush_folders(self) -> None:
         for folder, _, _ in os.walk(self.path.parent):
-            _flush_folder(Path(folder))
+            flush_folder(Path(folder))
 
 
 def existing_copy(source: Path, final: Path, entries: list[FileEntry]) -> dict[str, tuple[int, str]] | None:
@@ -192,32 +126,13 @@ def existing_copy(source: Path, final: Path, entries: list[FileEntry]) -> dict[s
     return {entry.path: (entry.size, _digest(_place(source, final, entry))) for entry in entries}
 
 
-def remove_stale_parts(target_dir: Path, before: datetime) -> tuple[Path, ...]:
-    """Remove unfinished copies not touched since ``before`` (aware), except those being filled now.
-
-    Returns
-    -------
-    The folders removed, by name.
-    """
-    parts = target_dir / PART_FOLDER
-    removed = []
-    for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
-        name, _, attempt = folder.name.rpartition(".")
-        if not attempt.isdigit() or folder.stat().st_mtime >= before.timestamp():
-            continue
-        try:
-            with holding(target_dir, name):
-                _remove(folder)
-        except StorageError as error:
-            if error.code != "transfer_busy":
-                raise
-            continue
-        removed.append(folder)
-    return tuple(removed)
-
-
 def _place(source: Path, top: Path, entry: FileEntry) -> Path:
-    """Path of one file of the product under ``top``; a single-file product is its own top."""
+    """Path of one file of the product under ``top``; a single-file product is its own top.
+
+    A raster with a sidecar lies loose in its archive, and in a folder of its own elsewhere.
+    """
+    if has_sidecar(source):
+        return (source.parent if top == source else top) / entry.path
     return top / entry.path if source.is_dir() else top
 
 
@@ -257,18 +172,3 @@ def _copy_file(source: Path, target: Path, entry: FileEntry, progress: Progress 
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

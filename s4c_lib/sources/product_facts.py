@@ -9,6 +9,7 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import ProductCorruptError
+from s4c_lib.sources.described_raster import is_described
 from s4c_lib.sources.footprints import (
     polygon_of_coordinates,
     polygon_of_corners,
@@ -19,6 +20,7 @@ from s4c_lib.sources.metadata_files import elements, number, parse_mtl, parse_xm
 from s4c_lib.sources.model import Direction
 from s4c_lib.sources.product_names import ProductKind, ProductName, granule_tile
 from s4c_lib.sources.product_tree import ProductTree
+from s4c_lib.sources.radar_contents import radar_contents
 
 _ARRIVING = "the product may still be arriving"
 _CORNERS = ("UL", "UR", "LR", "LL")
@@ -166,6 +168,8 @@ def _sentinel1_safe(tree: ProductTree, name: ProductName) -> ProductFacts:
 
 
 def _sentinel1_raster(tree: ProductTree, name: ProductName) -> ProductFacts:
+    if is_described(tree.path):
+        return _described_raster(tree, name)
     rasters = sorted(file for file in tree.files if file.lower().endswith((".tif", ".tiff")))
     if not rasters:
         raise ProductCorruptError(f"{tree.path} holds no .tif", hint=_ARRIVING)
@@ -175,6 +179,24 @@ def _sentinel1_raster(tree: ProductTree, name: ProductName) -> ProductFacts:
         sensing_time=name.sensing_start,
         size_bytes=tree.disk_bytes,
         relative_orbit=name.relative_orbit,
+    )
+
+
+def _described_raster(tree: ProductTree, name: ProductName) -> ProductFacts:
+    contents = radar_contents(tree, name)
+    where = tree.where(contents.file)
+    footprint = polygon_of_raster(tree.gdal_path(contents.file), where)
+    if name.tile is not None and not footprint.intersects(polygon_of_tiles([name.tile])):
+        raise ProductCorruptError(
+            f"{where}: tile: the raster does not lie on tile {name.tile}", hint="correct or leave out the sidecar's tile"
+        )
+    return ProductFacts(
+        footprint=footprint,
+        tiles=() if name.tile is None else (name.tile,),
+        sensing_time=name.sensing_start,
+        size_bytes=tree.disk_bytes,
+        relative_orbit=name.relative_orbit,
+        direction=None if contents.direction is None else Direction(contents.direction),
     )
 
 

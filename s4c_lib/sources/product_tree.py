@@ -15,6 +15,8 @@ from s4c_lib.errors import ProductCorruptError, StorageError
 from s4c_lib.sources.product_names import parse_product_name
 
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+RASTER_SUFFIXES = (".tif", ".tiff")
+SIDECAR_SUFFIX = ".s1.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ def is_tar(path: Path) -> bool:
     return path.name.lower().endswith(_TAR_SUFFIXES)
 
 
+def sidecar_of(raster: str) -> str | None:
+    """Path of the sidecar that would describe a raster; None for what is no raster by its name."""
+    stem, dot, suffix = raster.rpartition(".")
+    return f"{stem}{SIDECAR_SUFFIX}" if dot and f".{suffix.lower()}" in RASTER_SUFFIXES else None
+
+
+def has_sidecar(path: Path) -> bool:
+    """Whether a path is a raster with a sidecar beside it: the two are one product."""
+    sidecar = sidecar_of(path.name)
+    return sidecar is not None and os.path.lexists(path.with_name(sidecar)) and not path.is_dir()
+
+
 def link_fault(path: Path) -> str | None:
     """Describe a symbolic link that leads nowhere, naming link and target; None for anything else."""
     if not path.is_symlink():
@@ -52,13 +66,19 @@ def link_fault(path: Path) -> str | None:
 def stat_files(root: Path) -> list[FileEntry]:
     """List every file of a product after stat-ing each one, links followed, sorted by path.
 
+    To a raster belongs the sidecar beside it.
+
     Raises
     ------
     ProductCorruptError : a dangling link (named), a loop of links, a socket or pipe, or nothing at all.
     StorageError : a folder cannot be read (code ``unreadable``).
     """
     try:
-        entries = sorted(_walk(root, PurePosixPath(), ()), key=lambda entry: entry.path)
+        tops = [root]
+        if has_sidecar(root):
+            tops.append(root.with_name(str(sidecar_of(root.name))))
+        found = (entry for top in tops for entry in _walk(top, PurePosixPath(), ()))
+        entries = sorted(found, key=lambda entry: entry.path)
     except FileNotFoundError as error:
         raise ProductCorruptError(
             f"{error.filename or root} does not exist", hint="the product may still be arriving or was removed"
@@ -99,7 +119,7 @@ def _walk(path: Path, relative: PurePosixPath, above: tuple[tuple[int, int], ...
 
 
 class ProductTree:
-    """The files of one product, addressed relative to its own top folder.
+    """The files of one product, addressed relative to its own top folder; a raster's sidecar is one of them.
 
     The single top folder of an archive (``X.SAFE/``) is looked through, and so is a product's folder that holds
     nothing but the product's folder again (an archive unpacked into a folder of its own name): ``manifest.safe`` has
@@ -170,7 +190,9 @@ class ProductTree:
         return f"/{handler}/{{{self.path}}}/{self._prefix}{name}"
 
     def _on_disk(self, name: str) -> Path:
-        return self.path / f"{self._prefix}{name}" if self.path.is_dir() else self.path
+        if self.path.is_dir():
+            return self.path / f"{self._prefix}{name}"
+        return self.path if name not in self.files else self.path.with_name(name)
 
 
 def _zip_members(path: Path) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The structure a product must have before it counts as downloaded; one check for each kind.
 
-Pixels are not judged here (the readers do), nor schemas: what is checked is that everything is there and opens.
+Pixels are not judged here (the readers do), nor schemas: what is checked is that everything is there and opens. Of
+ready-made Sentinel-1 rasters a sample is read, to see that they are of the quantity and unit they state.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from s4c_lib.sources.metadata_files import elements, parse_xml
 from s4c_lib.sources.model import TileProblem
 from s4c_lib.sources.product_facts import landsat_metadata, muscate_metadata_file
 from s4c_lib.sources.product_names import ProductKind, ProductName
-from s4c_lib.sources.product_tree import ProductTree, is_zip, unreadable
+from s4c_lib.sources.product_tree import RASTER_SUFFIXES, ProductTree, is_zip, unreadable
+from s4c_lib.sources.radar_contents import radar_contents
+from s4c_lib.sources.radar_plausibility import check_plausible
 from s4c_lib.sources.raster_check import check_header, check_present
 from s4c_lib.sources.verify_sentinel2 import check_safe
 
@@ -42,10 +45,15 @@ class VerifyReport:
     warnings: tuple[str, ...] = ()
 
 
-def verify_product(path: Path, name: ProductName) -> VerifyReport:
+def verify_product(path: Path, name: ProductName, *, bytes_compared: bool = False) -> VerifyReport:
     """Check a product's structure; reads metadata and raster headers, of a zip every byte (CRC).
 
     Every file is stat-ed first: a dangling link inside is an error that names the link.
+
+    Parameters
+    ----------
+    bytes_compared : every byte has been compared with the provider's checksum: a zip is not read a second time then.
+        What hubs were seen to spoil before they took the checksum, archives cut short, its directory shows.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def verify_product(path: Path, name: ProductName) -> VerifyReport:
     StorageError : no permission to read it (code ``unreadable``).
     """
     tree = ProductTree(path)
-    if tree.is_archive and is_zip(path):
+    if tree.is_archive and is_zip(path) and not bytes_compared:
         _check_crc(path)
     problems: tuple[TileProblem, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -66,7 +74,7 @@ def verify_product(path: Path, name: ProductName) -> VerifyReport:
         case ProductKind.S1_SLC | ProductKind.S1_GRD:
             _check_sentinel1(tree, name)
         case ProductKind.S1_AMP | ProductKind.S1_COHE:
-            _check_rasters(tree)
+            warnings = _check_radar(tree, name)
         case _:
             _check_landsat(tree, name)
     return VerifyReport(tree.disk_bytes, len(tree.files), problems, warnings)
@@ -106,12 +114,15 @@ def _check_sentinel1(tree: ProductTree, name: ProductName) -> None:
         check_header(tree, file)
 
 
-def _check_rasters(tree: ProductTree) -> None:
-    rasters = sorted(file for file in tree.files if file.lower().endswith((".tif", ".tiff")))
+def _check_radar(tree: ProductTree, name: ProductName) -> tuple[str, ...]:
+    rasters = sorted(file for file in tree.files if file.lower().endswith(RASTER_SUFFIXES))
     if not rasters:
         raise ProductCorruptError(f"{tree.path} holds no .tif", hint=_ARRIVING)
     for file in rasters:
         check_header(tree, file)
+    contents = radar_contents(tree, name)
+    check_plausible(tree, contents)
+    return contents.warnings
 
 
 def _check_muscate(tree: ProductTree) -> None:

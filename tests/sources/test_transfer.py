@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from s4c_lib.errors import ConflictError, DiskFullError, ProductCorruptError, StorageError
 from s4c_lib.sources.local_archive import LocalArchive
 from s4c_lib.sources.model import FetchMode, FetchResult, Progress, Query
-from s4c_lib.sources.partial_copy import holding, remove_stale_parts
+from s4c_lib.sources.part_folder import holding, remove_stale_parts
 from s4c_lib.sources.product_names import ProductKind, Satellite, product_name
 from s4c_lib.sources.transfer import fetch_local
 from s4c_lib.synthetic.archive import ArchiveSummary
@@ -259,28 +259,6 @@ def test_stale_parts_are_removed_but_not_the_one_in_use(tmp_path: Path) -> None:
         removed = remove_stale_parts(tmp_path, now - timedelta(days=2))
     assert [path.name for path in removed] == ["a.SAFE.1"]
     assert leftovers(tmp_path) == ["b.SAFE.2", "new.SAFE.1"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mounts a file system of a given size; only root can."""
-    mounted: list[Path] = []
-
-    def mount(options: str) -> Path:
-        if os.geteuid() != 0 or shutil.which("mount") is None:
-            pytest.skip("mounting a small file system needs root")
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            pytest.skip(f"this machine does not let a test mount a file system: {done.stderr.strip()}")
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize(
