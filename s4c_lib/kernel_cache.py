@@ -39,6 +39,7 @@ KERNEL_MODULES: Final = (
     "s4c_lib.practices.weekly_kernels",
     "s4c_lib.preprocessing.elevation.resampling_kernels",
     "s4c_lib.preprocessing.elevation.terrain",
+    "s4c_lib.preprocessing.radar.geocoding_kernels",
     "s4c_lib.products.band_statistics",
     "s4c_lib.products.cog_levels",
     "s4c_lib.readers.flag_kernels",

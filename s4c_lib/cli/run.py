@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s4c_lib.cli import run_l4a, run_l4b, run_l4c
+from s4c_lib.cli import run_l4a, run_l4b, run_l4c, run_s1
 from s4c_lib.cli.options import AsJson, examples, noun
 from s4c_lib.cli.run_by_hand import Out, Products, Profile, Results, Setting, each, parameters
 from s4c_lib.errors import InputError
@@ -137,6 +137,7 @@ def statistics(
     each("statistics", product, one, as_json=as_json, afterwards=lambda: write_table(files, table))
 
 
+run_s1.register(app)
 run_l4a.register(app)
 run_l4b.register(app)
 run_l4c.register(app)

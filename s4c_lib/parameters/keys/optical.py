@@ -346,6 +346,26 @@ _ELEVATION = (
         aliases=("processor.l2a.srtm-path",),
     ),
     Parameter(
+        "dem.geoid_path",
+        Kind.PATH,
+        None,
+        "Grid of the geoid that the heights of the elevation model are counted from, for radar geocoding: "
+        "us_nga_egm08_25.tif for Copernicus, egm96_15.gtx for SRTM and ASTER, or anything GDAL reads.",
+        optional=True,
+        scopes=(Scope.GLOBAL, Scope.SITE),
+        processors=("l2s1",),
+        hashed=False,
+    ),
+    Parameter(
+        "dem.heights_are_ellipsoidal",
+        Kind.BOOL,
+        False,
+        "The heights in dem.path are counted from the WGS 84 ellipsoid already: no geoid is added.",
+        scopes=SITE_WIDE,
+        processors=("l2s1",),
+        advanced=True,
+    ),
+    Parameter(
         "dem.water_path",
         Kind.PATH,
         None,

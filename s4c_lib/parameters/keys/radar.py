@@ -1,6 +1,16 @@
 """Sentinel-1 pre-processing: backscatter and coherence."""
 
-from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Variant, reference
+from s4c_lib.parameters.model import (
+    GLOBAL_ONLY,
+    SEASONAL,
+    SITE_WIDE,
+    Area,
+    Kind,
+    Parameter,
+    Scope,
+    Variant,
+    reference,
+)
 
 L2S1 = ("l2s1",)
 PREFIX = "processor.l2s1"
@@ -54,9 +64,10 @@ _WHAT = (
         f"{PREFIX}.executor",
         Kind.CHOICE,
         "none",
-        "What turns raw Sentinel-1 products into backscatter and coherence: ESA's SNAP, or nothing. With `none`, "
-        "raw SLC and GRD products are recorded as ignored and only products that are ready for analysis are used.",
-        choices=("none", "snap"),
+        "What turns raw Sentinel-1 products into backscatter and coherence: ESA's SNAP (both), `native-grd` "
+        "(backscatter of GRD, without another program), or nothing. With `none`, raw SLC and GRD products are recorded "
+        "as ignored and only products that are ready for analysis are used.",
+        choices=("none", "snap", "native-grd"),
         scopes=SITE_WIDE,
         processors=("ingest", "l2s1"),
     ),
@@ -221,6 +232,18 @@ _HOW = (
         processors=L2S1,
         advanced=True,
     ),
+    Parameter(
+        f"{PREFIX}.orbit_path",
+        Kind.PATH,
+        None,
+        "Folder with precise and restituted orbit files (S1A_OPER_AUX_POEORB_OPOD_....EOF); it is only read. Empty, or "
+        "without a file for a scene, the state vectors of the product's annotation are used, with a warning.",
+        optional=True,
+        scopes=(Scope.GLOBAL, Scope.SITE),
+        processors=L2S1,
+        hashed=False,
+    ),
+    _switch("require_orbit", False, "Refuse a scene without an orbit file (aux_missing) until there is one."),
     _switch("crop.output", True, "Cut products to what is needed."),
     _switch("crop.nodata", True, "Cut margins without data."),
     _switch("extract.histogram", True, "Store the histogram with a product."),
