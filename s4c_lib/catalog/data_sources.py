@@ -22,7 +22,7 @@ from s4c_lib.sources.source_spec import SourceSpec
 
 LOCAL = "local"
 # What a driver cannot do without.
-REMOTE_DRIVERS = {"eodag": ("provider",), "asf": (), "dhus": ("api_url",)}
+REMOTE_DRIVERS = {"eodag": ("provider",), "asf": (), "dhus": ("api_url",), "usgs": ()}
 DRIVERS = (LOCAL, *REMOTE_DRIVERS)
 LOCAL_MODES = ("copy", "symlink", "check")
 DOWNLOAD = "download"

@@ -68,6 +68,7 @@ FetchOnly = Annotated[bool, typer.Option("--fetch-only", help="Fetch from it wha
         "s4c source add cdse --driver eodag --provider cop_dataspace --satellite s1 --satellite s2 "
         "--connection cdse_account",
         "s4c source add mirror --driver dhus --url https://dhus.example.org/dhus --satellite s1 --connection mirror",
+        "s4c source add landsat --driver usgs --satellite l8 --connection usgs_account",
     )
 )
 def add(
@@ -79,7 +80,10 @@ def add(
         Driver, typer.Option(help="local: an archive below --root; the others speak to catalogues elsewhere.")
     ] = Driver.LOCAL,
     provider: Annotated[str | None, typer.Option(metavar="NAME", help="eodag: name of the provider.")] = None,
-    url: Annotated[str | None, typer.Option(metavar="ADDRESS", help="dhus: address of the server.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="dhus: address of the server; asf, usgs: if not the usual one."),
+    ] = None,
     definition: Annotated[
         Path | None,
         typer.Option(metavar="FILE.yml", help="eodag: description of the provider, laid over eodag's own."),
@@ -114,7 +118,8 @@ def add(
     satellites = [str(item) for item in dict.fromkeys(satellite)]
     if driver is Driver.LOCAL and root is None:
         raise InputError(
-            "A local archive needs its folder.", hint="give --root FOLDER; for a catalogue --driver eodag, asf or dhus"
+            "A local archive needs its folder.",
+            hint="give --root FOLDER; for a catalogue --driver eodag, asf, dhus or usgs",
         )
     if driver is not Driver.LOCAL and (root is not None or mode is not None or template is not None):
         raise InputError(f"--root, --mode and --template mean nothing to the driver {driver}.", hint="leave them out")
@@ -124,7 +129,7 @@ def add(
         raise InputError("--search-only and --fetch-only exclude each other.", hint="give one of them")
     _check_template(template)
     params = remote_params(driver, RemoteOptions(provider, url, definition, collection or (), param or ()), satellites)
-    published = PUBLISHED.get(provider or "", ProviderLimits(connections=2))
+    published = PUBLISHED.get(provider or str(driver), ProviderLimits(connections=2))
     limits = {**published.quota, **quota_of(quota or ())}
     session = session_of(context)
     with session.change() as change:
@@ -164,7 +169,7 @@ def _warn_of_account(session: Session, source: DataSource) -> None:
         problem = account_problem(session, source.secret_ref)
         if problem is not None:
             warn(f"{problem[0]} {problem[1]}")
-    elif source.can_download and source.driver in {Driver.EODAG, Driver.DHUS, Driver.ASF}:
+    elif source.can_download and source.remote:
         warn("no account is given: most providers want one to fetch from them; 's4c source set --connection ID'")
 
 

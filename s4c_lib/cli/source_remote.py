@@ -26,6 +26,7 @@ class Driver(StrEnum):
     EODAG = "eodag"
     ASF = "asf"
     DHUS = "dhus"
+    USGS = "usgs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,10 @@ _UNDERSTOOD = {
     Driver.EODAG: frozenset({"--provider", "--definition", "--collection"}),
     Driver.ASF: frozenset({"--url", "--param"}),
     Driver.DHUS: frozenset({"--url", "--collection", "--param"}),
+    Driver.USGS: frozenset({"--url"}),
 }
 _OTHERS: Mapping[Driver, Mapping[str, type]] = {Driver.ASF: {"login_host": str}, Driver.DHUS: {"ask_online": bool}}
-_SERVED = {Driver.ASF: frozenset({"s1"}), Driver.DHUS: frozenset({"s1", "s2"})}
+_SERVED = {Driver.ASF: frozenset({"s1"}), Driver.DHUS: frozenset({"s1", "s2"}), Driver.USGS: frozenset({"l8"})}
 
 
 def remote_params(driver: Driver, options: RemoteOptions, satellites: Sequence[str]) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def remote_params(driver: Driver, options: RemoteOptions, satellites: Sequence[s
             params["product_types"] = chosen
     if options.url is not None:
         _check_url(options.url)
-        params["api_url" if driver is Driver.DHUS else "host"] = options.url
+        params["host" if driver is Driver.ASF else "api_url"] = options.url
     return params
 
 
@@ -105,7 +107,7 @@ def _other_params(driver: Driver, texts: Sequence[str]) -> dict[str, Any]:
 
 def _hint(driver: Driver) -> str:
     understood = sorted(_UNDERSTOOD[driver])
-    return f"it understands {', '.join(understood)}" if understood else "give --driver eodag, asf or dhus with it"
+    return f"it understands {', '.join(understood)}" if understood else "give --driver eodag, asf, dhus or usgs with it"
 
 
 def _check_url(url: str) -> None:

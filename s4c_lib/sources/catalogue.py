@@ -34,17 +34,19 @@ class Download:
 
     Attributes
     ----------
-    url : without any secret.
+    url : without any secret, unless it is ``signed``.
     headers : with the token; sent to ``hosts`` only, never after a redirection elsewhere.
     file_name : under which the product is kept, its name and ``.zip``, ``.tar`` or ``.tif``.
+    signed : whoever knows the address can fetch the file: it is kept out of messages and logs as a token is.
     """
 
-    url: str
+    url: str = field(repr=False)
     file_name: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     hosts: frozenset[str] = frozenset()
     size_bytes: int | None = None
     checksum: Checksum | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

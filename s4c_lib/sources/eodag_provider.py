@@ -74,7 +74,7 @@ def describe_provider(provider: str, definition: Mapping[str, Any], *, timeout_s
         raise SourceError(
             f"provider {provider} of eodag cannot be used: its plugin keeps its key in a file and gives addresses that"
             " hold secrets",
-            hint="for Landsat, search usgs_satapi_aws and take the products from a local archive",
+            hint="take the driver usgs, which speaks to the same interface without eodag",
         )
     for topic in _SECTIONS:
         section = getattr(config, topic, None)

@@ -176,14 +176,18 @@ def host_of(url: str) -> str:
 
 
 def secrets_of(download: Download) -> tuple[str, ...]:
-    """What the headers hold, whole and without the word before it (``Bearer``)."""
-    return tuple(text for value in download.headers.values() for text in (value, value.rpartition(" ")[2]) if text)
+    """What the headers hold, whole and without the word before it (``Bearer``), and a signed address."""
+    held = [text for value in download.headers.values() for text in (value, value.rpartition(" ")[2])]
+    if download.signed:
+        parts = urlsplit(download.url)
+        held += [download.url, parts.path.rpartition("/")[2], parts.query]
+    return tuple(text for text in held if text)
 
 
 @contextmanager
-def addresses_unlogged() -> Iterator[None]:
-    """Keep the queries of addresses out of the logs that libraries write."""
-    blotting = _WithoutQueries()
+def addresses_unlogged(*, signed: bool = False) -> Iterator[None]:
+    """Keep the queries of addresses out of the logs that libraries write; of signed ones the paths as well."""
+    blotting = _WithoutPaths() if signed else _WithoutQueries()
     loggers = [logging.getLogger(name) for name in _LOGGERS_OF_ADDRESSES]
     for logger in loggers:
         logger.addFilter(blotting)
@@ -199,6 +203,17 @@ class _WithoutQueries(logging.Filter):
         if isinstance(record.args, tuple):
             record.args = tuple(item.split("?")[0] if isinstance(item, str) else item for item in record.args)
         return True
+
+
+class _WithoutPaths(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple("/***" if _is_address(item) else item for item in record.args)
+        return True
+
+
+def _is_address(item: object) -> bool:
+    return isinstance(item, str) and (item.startswith("/") or "/" in item.partition("://")[2])
 
 
 def _host_and_port(parts: SplitResult) -> str:

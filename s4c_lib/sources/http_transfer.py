@@ -66,7 +66,7 @@ def fetch_http(
     _check_file_name(download.file_name, what)
     exchange = Exchange(what, limits, gate, meter if meter is not None else Meter(), began + limits.timeout_seconds)
     try:
-        with addresses_unlogged(), closing(exchange), holding(target_dir, download.file_name):
+        with addresses_unlogged(signed=download.signed), closing(exchange), holding(target_dir, download.file_name):
             part = HttpPart.open(target_dir, download.file_name)
             final = target_dir / download.file_name
             found = _existing(final, download, name)

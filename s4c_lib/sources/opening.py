@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from s4c_lib.sources.local_archive import LocalArchive
     from s4c_lib.sources.source_spec import SourceSpec
 
-REMOTE_DRIVERS = ("eodag", "asf", "dhus")
+REMOTE_DRIVERS = ("eodag", "asf", "dhus", "usgs")
 
 
 def no_accounts(secret_ref: str) -> Credentials:
@@ -47,6 +47,10 @@ def open_catalogue(spec: SourceSpec, vault: Vault, options: CatalogueOptions) ->
             from s4c_lib.sources.asf_catalogue import AsfCatalogue
 
             return AsfCatalogue(spec.name, spec.satellite, spec.params, credentials, options)
+        case "usgs":
+            from s4c_lib.sources.usgs_catalogue import UsgsCatalogue
+
+            return UsgsCatalogue(spec.name, spec.satellite, spec.params, credentials, options)
     raise InputError(
         f"Data source {spec.name!r} has the driver {spec.driver!r}, which opens no catalogue.",
         hint=f"drivers of catalogues are {', '.join(REMOTE_DRIVERS)}",

@@ -188,7 +188,8 @@ def _described_raster(tree: ProductTree, name: ProductName) -> ProductFacts:
     footprint = polygon_of_raster(tree.gdal_path(contents.file), where)
     if name.tile is not None and not footprint.intersects(polygon_of_tiles([name.tile])):
         raise ProductCorruptError(
-            f"{where}: tile: the raster does not lie on tile {name.tile}", hint="correct or leave out the sidecar's tile"
+            f"{where}: tile: the raster does not lie on tile {name.tile}",
+            hint="correct or leave out the sidecar's tile",
         )
     return ProductFacts(
         footprint=footprint,

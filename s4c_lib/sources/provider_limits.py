@@ -18,7 +18,10 @@ class ProviderLimits:
     quota: Mapping[str, float] = field(default_factory=dict)
 
 
-# By eodag's name of the provider. As published for accounts without a contract; to be checked at deployment.
+# By eodag's name of the provider, or by the driver that speaks to one only. As published for accounts without a
+# contract; to be checked at deployment.
 PUBLISHED: Mapping[str, ProviderLimits] = {
     "cop_dataspace": ProviderLimits(connections=4, quota={"bytes_per_30_days": 12e12, "sessions": 100}),
+    # 20 000 downloads may be in preparation
+    "usgs": ProviderLimits(connections=2, quota={"orders": 20_000}),
 }

@@ -5,6 +5,7 @@ Source: preprocessing.md 3.6, 3.8, 4.7; spec/README.md B3.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -134,7 +135,7 @@ def _by_name(tree: ProductTree, name: ProductName) -> RadarContents:
     where, header = tree.where(file), _header(tree, file)
     if header.dtype not in _NAMED_DTYPES or header.bands != 1:
         raise ProductCorruptError(f"{where} has {header.bands} bands of {header.dtype}, not one of float32 or uint16")
-    quantity, warnings = _quantity(header.tags, name, where)
+    quantity, assumed = _quantity(header.tags, name, where)
     stated = {"POL": name.polarisations[0].lower(), "REL_ORBIT": str(name.relative_orbit)}
     _refuse_tags(header.tags, stated, where)
     return RadarContents(
@@ -148,7 +149,7 @@ def _by_name(tree: ProductTree, name: ProductName) -> RadarContents:
         described=False,
         platform=_platform(header.tags, name, where),
         direction=_DIRECTIONS.get(_tag(header.tags, "ORBIT_DIRECTION")),
-        warnings=warnings,
+        warnings=assumed,
     )
 
 
@@ -162,11 +163,15 @@ def _named_file(tree: ProductTree, name: ProductName) -> str:
 
 def _header(tree: ProductTree, file: str) -> _Header:
     import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     where = tree.where(file)
     try:
-        with single_thread(), rasterio.open(tree.gdal_path(file)) as raster:
+        with single_thread(), warnings.catch_warnings():
+            # Said below, for products that need a georeference.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster = rasterio.open(tree.gdal_path(file))
+        with single_thread(), raster:
             pixel, turned, _, slanted, down, _ = tuple(raster.transform)[:6]
             projected = raster.crs is not None and raster.crs.is_projected and raster.crs.to_epsg() is not None
             return _Header(

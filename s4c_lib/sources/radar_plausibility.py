@@ -44,9 +44,7 @@ def check_plausible(tree: ProductTree, contents: RadarContents) -> None:
     fault = implausible(values[np.isfinite(values)], contents.quantity, decibel=contents.decibel)
     if fault is None:
         return
-    hint = (
-        "correct the sidecar" if contents.described else f"describe the raster by a sidecar if it is {contents.quantity}"
-    )
+    hint = "correct the sidecar" if contents.described else "a raster in another unit needs a sidecar NAME.s1.json"
     raise ProductCorruptError(f"{tree.where(contents.file)}: {fault}", hint=hint)
 
 
@@ -80,7 +78,7 @@ def implausible(values: npt.NDArray[Any], quantity: str, *, decibel: bool) -> st
 
 def physical(pixels: npt.NDArray[Any], contents: RadarContents) -> Doubles:
     """Values in the unit the raster states, float64, NaN where there is no data."""
-    values = np.multiply(pixels, contents.factor, dtype=np.float64)
+    values: Doubles = np.multiply(pixels, contents.factor, dtype=np.float64)
     values += contents.offset
     values[pixels == contents.no_data] = np.nan
     return values

@@ -14,13 +14,13 @@ class SourceSpec:
     Attributes
     ----------
     name : of the data source.
-    driver : ``local``, ``eodag``, ``asf``, ``dhus``.
+    driver : ``local``, ``eodag``, ``asf``, ``dhus``, ``usgs``.
     satellite : ``s1``, ``s2``, ``l8``.
     local_root, path_template : of a local archive.
     secret_ref : Airflow connection with the account; None where none is needed.
     params : of the driver. eodag: ``provider``, optional ``definition`` (provider definition as eodag's own
         configuration files have it) and ``collections`` ({kind: eodag product type}). dhus: ``api_url``. asf: optional
-        ``host``.
+        ``host``. usgs: optional ``api_url``.
     """
 
     name: str

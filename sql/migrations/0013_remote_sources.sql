@@ -2,7 +2,7 @@
 -- depends: 0012_practice_results
 
 ALTER TABLE s4c.data_source
-    ADD CONSTRAINT data_source_driver CHECK (driver IN ('local', 'eodag', 'asf', 'dhus')),
+    ADD CONSTRAINT data_source_driver CHECK (driver IN ('local', 'eodag', 'asf', 'dhus', 'usgs')),
     ADD CONSTRAINT archive_has_a_root CHECK ((driver = 'local') = (local_root IS NOT NULL)),
     ADD CONSTRAINT quota_is_an_object CHECK (jsonb_typeof(quota) = 'object'),
     ADD CONSTRAINT params_are_an_object CHECK (jsonb_typeof(params) = 'object');

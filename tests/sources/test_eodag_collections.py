@@ -46,7 +46,7 @@ def test_kinds_have_collections(provider: str, kind: ProductKind, collection: st
 def test_usgs_machine_to_machine_is_refused_with_the_reason() -> None:
     with pytest.raises(SourceError, match="keeps its key in a file") as caught:
         describe_provider("usgs", {}, timeout_seconds=5)
-    assert "usgs_satapi_aws" in caught.value.hint
+    assert "driver usgs" in caught.value.hint
 
 
 def test_collections_of_the_source_go_first() -> None:
