@@ -23,9 +23,10 @@ from s4c_lib.extraction.product_statistics import (
 from s4c_lib.parameters import Snapshot
 from s4c_lib.parcels.pixel_index_file import whole_file
 from s4c_lib.readers.flags import MaskRules
-from s4c_lib.readers.radar_raster import read_radar_raster
+from s4c_lib.readers.radar_raster import radar_name, read_radar_raster
 from s4c_lib.readers.recognise import read_scene
-from s4c_lib.sources.product_names import ProductKind, parse_product_name
+from s4c_lib.sources.product_kinds import ProductKind
+from s4c_lib.sources.verify import verify_product
 from s4c_lib.statistics.observation_table import OBSERVATION_SCHEMA, QUARTILES, unit_of
 from s4c_lib.statistics.observations import read_observations
 from s4c_lib.statistics.store import Source, StoredFile, write_statistics
@@ -95,7 +96,7 @@ def extract(
 
     Parameters
     ----------
-    place : L3B product, L2A product, or Sentinel-1 level-2 raster.
+    place : L3B product, L2A product, or Sentinel-1 level-2 raster; one with a sidecar may have any name.
     indexes : of the parcels; shared by the products, so that each grid is searched once.
     processors : for which statistics are made; ``s4c_l4a`` asks for bands and for what it makes of them (B14).
 
@@ -104,8 +105,10 @@ def extract(
     InputError : no such product, or nothing of it is wanted by the parameters.
     """
     options = StatisticsOptions.of(parameters.values)
-    name = parse_product_name(place.name)
-    if name is not None and name.kind in _RADAR:
+    name = radar_name(place)
+    if name is not None:
+        # Nothing has looked at it: an ingest checks what it fetches.
+        verify_product(place, name)
         found = _radar(place, _RADAR[name.kind], indexes, options, parameters)
     elif (place / f"{place.name}.json").is_file() and place.name.startswith("S4C_L3B_"):
         found = _l3b(place, indexes, options, parameters, processors)

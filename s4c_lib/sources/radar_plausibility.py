@@ -14,8 +14,9 @@ from s4c_lib.sources.radar_contents import RadarContents
 
 Doubles = npt.NDArray[np.float64]
 
-# A sample of so many values is enough; it is looked for in no more than so many blocks and pixels.
+# A sample of so many values from several places is enough; it is looked for in no more than so many blocks and pixels.
 _ENOUGH: Final = 20_000
+_LEAST_BLOCKS: Final = 8
 _MOST_BLOCKS: Final = 64
 _MOST_PIXELS: Final = 8_000_000
 # Steps of the golden section spread the first blocks over the whole raster, however many are read.
@@ -95,12 +96,12 @@ def _sample(tree: ProductTree, contents: RadarContents) -> npt.NDArray[Any]:
         with single_thread(), rasterio.open(tree.gdal_path(contents.file)) as raster:
             windows = [window for _, window in raster.block_windows(1)]
             order = sorted(range(len(windows)), key=lambda number: (number * _GOLDEN) % 1)
-            for number in order[:_MOST_BLOCKS]:
+            for place, number in enumerate(order[:_MOST_BLOCKS], start=1):
                 pixels = raster.read(1, window=windows[number]).ravel()
                 found.append(pixels)
                 valid += int(np.count_nonzero(np.isfinite(pixels) & (pixels != contents.no_data)))
                 read += pixels.size
-                if valid >= _ENOUGH or read >= _MOST_PIXELS:
+                if (valid >= _ENOUGH and place >= _LEAST_BLOCKS) or read >= _MOST_PIXELS:
                     break
     except RasterioError as error:
         reason = " ".join(str(error.__cause__ or error).split())

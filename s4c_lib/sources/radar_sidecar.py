@@ -1,4 +1,4 @@
-"""The sidecar ``NAME.s1.json`` that says what a user's own Sentinel-1 raster ``NAME.tif`` holds (issue: ready-made S1).
+"""The sidecar ``NAME.s1.json`` that says what a user's own Sentinel-1 raster ``NAME.tif`` holds.
 
 A raster in dB becomes power when it is read; amplitude in dB is refused, because 10 log10 and 20 log10 of it are both
 in use (``preprocessing.md`` 3.8).

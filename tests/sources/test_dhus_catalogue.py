@@ -215,15 +215,16 @@ def test_products_on_tape_are_ordered_polled_and_located(opened: Open, hub: Hub)
     assert catalogue.locate(tape[0]).size_bytes == hub.product(names[0]).size_bytes
 
 
-def test_used_up_quota_refuses_the_rest_without_asking(opened: Open, hub: Hub) -> None:
+def test_a_used_up_quota_ends_the_orders_and_those_taken_are_told(opened: Open, hub: Hub) -> None:
     catalogue = opened()
     tape = list(catalogue.search(QUERY).candidates[:6])
     for item in tape:
         hub.faults.offline(item.name.name, seconds=3600)
     before = len(hub.requests)
-    refused = catalogue.order(tape)
-    assert list(refused) == [item.name.name for item in tape[3:]]
-    assert all("quota exceeded" in text for text in refused.values())
+    taken: list[str] = []
+    with pytest.raises(SourceThrottledError, match="quota exceeded"):
+        catalogue.order(tape, taken.append)
+    assert taken == [item.name.name for item in tape[:3]]
     assert len(_asked(hub, before)) == 4
 
 

@@ -315,18 +315,29 @@ def names_of(candidates: object) -> list[str]:
     return [candidate.name.name for candidate in candidates]
 
 
-def test_what_exceeds_the_quota_of_orders_is_told_by_product(start: Callable[..., Hub], opened: Open) -> None:
+def test_a_used_up_quota_of_orders_ends_them_and_those_taken_are_told(start: Callable[..., Hub], opened: Open) -> None:
     hub = start(order_quota=2)
     catalogue = opened(hub)
     wanted = catalogue.search(everything()).candidates[:4]
     for candidate in wanted:
         hub.faults.offline(candidate.name.name, polls=1000)
     on_tape = [item for item in catalogue.search(everything()).candidates if item.storage_state is StorageState.OFFLINE]
-    refused = catalogue.order(on_tape)
-    assert sorted(refused) == sorted(names_of(on_tape[2:]))
-    assert all("429" in reason for reason in refused.values())
+    taken: list[str] = []
     with pytest.raises(SourceThrottledError):
-        catalogue.order(on_tape[2:])
+        catalogue.order(on_tape, taken.append)
+    assert taken == names_of(on_tape[:2])
+
+
+def test_what_fails_after_a_new_token_is_told_as_what_it_is(hub: Hub, opened: Open) -> None:
+    """The refusal of the old token must not stand before the wish to wait that came with the new one."""
+    catalogue = opened(hub)
+    candidate = first(catalogue)
+    hub.faults.offline(candidate.name.name, polls=1000)
+    hub.faults.aim("unauthorized", endpoint="order", times=1)
+    hub.faults.aim("too_many_requests", endpoint="order", times=1, retry_after=77)
+    with pytest.raises(SourceThrottledError) as caught:
+        catalogue.order([candidate])
+    assert caught.value.retry_after == 77
 
 
 def test_a_withdrawn_product_cannot_be_ordered_and_the_others_can(hub: Hub, opened: Open) -> None:
