@@ -1,11 +1,13 @@
-"""The tasks of an ingest: query, fetch (one chunk each), register."""
+"""The tasks of an ingest that search, register and process; those that fetch are in `operators.ingest_fetch`."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from operators.accounts import airflow_access
 from operators.base import DomainOperator, retried_by_class
 
 if TYPE_CHECKING:
@@ -19,17 +21,10 @@ if TYPE_CHECKING:
 
 def load_run(database: Database, job_id: int) -> IngestContext:
     """Return the ingest context of a job."""
-    from datetime import date
+    from s4c_lib.ingest.clock import utc_now
+    from s4c_lib.ingest.context import context_of_job
 
-    from s4c_lib.catalog.jobs import get_job
-    from s4c_lib.ingest.context import load_context
-    from s4c_lib.ingest.fetch import utc_now
-
-    with database.begin() as connection:
-        job = get_job(connection, job_id)
-    occurrence = job.params.get("occurrence")
-    before = None if occurrence is None else date.fromisoformat(occurrence)
-    return load_context(database, job.season_id, today=utc_now().date(), before=before, job_id=job_id)
+    return context_of_job(database, job_id, today=utc_now().date())
 
 
 class IngestOperator(DomainOperator):
@@ -68,90 +63,25 @@ class QueryOperator(IngestOperator):
                 now=utc_now(),
                 actor=process_owner(job_id, self.task_id),
                 l2a_executors=l2a_programs(),
+                access=airflow_access(),
                 progress=self._progress,
+                clock=utc_now,
+                wait=self._wait,
             )
             self.record(database, job_id, outcome.counts())
-            for line in outcome.errors:
+            for line in (*outcome.warnings, *outcome.errors):
                 self.log.warning("%s", line)
             if outcome.windows_failed and not outcome.windows:
                 # not for Airflow to retry: the windows are in their pause, and it would find none due and end well
                 raise AirflowFailException(f"No query window could be searched: {outcome.errors[0]}")
         return outcome.counts()
 
+    def _wait(self, seconds: float, text: str) -> None:
+        self.log.info("%s", text)
+        time.sleep(seconds)
+
     def _progress(self, done: int, total: int, label: str) -> None:
         self.log.info("window %s of %s: %s", done, total, label)
-
-
-class PlanFetchOperator(IngestOperator):
-    """Divide what waits at one source into chunks; the fetch task is mapped over them.
-
-    Parameters
-    ----------
-    source : name of the data source.
-    slots : how many transfers from it may go on at once.
-    """
-
-    def __init__(self, *, source: str, slots: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.source = source
-        self.slots = slots
-
-    def execute(self, context: Context) -> list[int]:
-        """Return how many acquisitions each fetch task takes."""
-        from s4c_lib.ingest.fetch import plan_chunks, prepare, utc_now
-        from s4c_lib.ingest.register import process_owner
-
-        database, job_id = self.database(), self.running_job(context)
-        with retried_by_class():
-            ingest = load_run(database, job_id)
-            prepare(database, ingest, now=utc_now(), actor=process_owner(job_id, self.task_id))
-            chunks = plan_chunks(database, ingest, self.source, slots=self.slots)
-        self.log.info("%s acquisitions to fetch from %s in %s tasks", sum(chunks), self.source, len(chunks))
-        return chunks
-
-
-class FetchOperator(IngestOperator):
-    """Fetch some acquisitions of one source; mapped over the planned chunks.
-
-    Parameters
-    ----------
-    source : name of the data source.
-    chunk : how many acquisitions this task takes at most.
-    """
-
-    def __init__(self, *, source: str, chunk: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.source = source
-        self.chunk = chunk
-
-    def execute(self, context: Context) -> dict[str, int]:
-        """Fetch and return counts."""
-        from s4c_lib.catalog.transfers import give_back
-        from s4c_lib.ingest.fetch import run_fetch, utc_now
-        from s4c_lib.ingest.register import process_owner
-
-        database, job_id = self.database(), self.running_job(context)
-        task = f"{self.task_id}[{context['ti'].map_index}]"
-        with retried_by_class():
-            # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
-            with database.begin() as connection:
-                given_back = give_back(connection, f"job {job_id} {task} ")
-            if given_back:
-                self.log.info("%s acquisitions of a try that died are taken up again", given_back)
-            outcome = run_fetch(
-                database,
-                load_run(database, job_id),
-                self.source,
-                owner=process_owner(job_id, task),
-                limit=self.chunk,
-                clock=utc_now,
-                progress=self._progress,
-            )
-            self.record(database, job_id, outcome.counts())
-        return outcome.counts()
-
-    def _progress(self, done: int, total: int, name: str) -> None:
-        self.log.info("%s of %s: %s", done, total, name)
 
 
 class RegisterOperator(IngestOperator):
@@ -180,7 +110,7 @@ class PlanStepOperator(IngestOperator):
 
     Parameters
     ----------
-    step : ``preprocess``, ``vegetation`` or ``statistics``.
+    step : ``preprocess``, ``radar``, ``vegetation`` or ``statistics``.
     slots : how many tasks of it may go on at once.
     """
 
@@ -207,7 +137,7 @@ class StepOperator(IngestOperator):
 
     Parameters
     ----------
-    step : ``preprocess``, ``vegetation`` or ``statistics``.
+    step : ``preprocess``, ``radar``, ``vegetation`` or ``statistics``.
     chunk : how many pieces this task makes at most.
     """
 

@@ -12,6 +12,7 @@ from operators.base import OPEN_TASK, DomainOperator, retried_by_class
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from s4c_lib.catalog.jobs import Job
     from s4c_lib.runs import Opening, RunRequest
 
 START_TYPES = {"scheduled": "scheduled", "backfill": "backfill"}
@@ -169,11 +170,29 @@ class CloseRunOperator(DomainOperator):
             if task not in {self.task_id, OPEN_TASK} and state is not None and str(state) not in FINISHED_WELL
         }
         job = close_run(self.database(), self.job_id(context), failed_tasks=failed)
+        if job.processor == "ingest":
+            self._tell_ledger(job)
         self.log.info("Job %s ended %s %s", job.id, job.state, job.detail or "")
         if failed or str(job.state) == "failed":
             # This task is the run's only leaf: if it ended well, Airflow would call the run successful.
             raise AirflowFailException(f"Job {job.id} {job.state}: {job.detail}")
         return str(job.state)
+
+    def _tell_ledger(self, job: Job) -> None:
+        """Put the ledger of the season into the log: counts, then what failed or waits."""
+        from s4c_lib.catalog.seasons import season_by_id
+        from s4c_lib.ingest.clock import utc_now
+        from s4c_lib.ingest.context import context_of_job
+        from s4c_lib.ingest.ledger import ledger_lines, season_ledger
+
+        database, now = self.database(), utc_now()
+        first, stop = context_of_job(database, job.id, today=now.date()).sensing_range()
+        with database.begin() as connection:
+            season = season_by_id(connection, job.season_id)
+            rows = season_ledger(connection, job.site_id, date_from=first, date_to=stop, now=now)
+        everything = f"s4c acquisitions list {season.site} {season.short_name} --all --csv"
+        for line in ledger_lines(rows, everything=everything):
+            self.log.info("%s", line)
 
 
 class ComputeOperator(DomainOperator):

@@ -12,32 +12,37 @@ from typing import Any
 from airflow.sdk import DAG, Asset, get_parsing_context
 
 from operators.base import OPEN_TASK
-from operators.ingest import (
-    FetchOperator,
-    PlanFetchOperator,
-    PlanStepOperator,
-    QueryOperator,
-    RegisterOperator,
-    StepOperator,
-)
+from operators.ingest import PlanStepOperator, QueryOperator, RegisterOperator, StepOperator
+from operators.ingest_fetch import FetchOperator, PlanFetchOperator
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
 from s4c_airflow.assets import product_asset, result_asset
 from s4c_airflow.declarations_dag import declarations_dag
+from s4c_airflow.failure_notifier import FailureNotifier
 from s4c_airflow.forms import form
 from s4c_airflow.timetables import IngestTimetable, SeasonTimetable
 from s4c_lib.manifest import DagEntry, Manifest, read_manifest
 from s4c_lib.settings import Settings
+from s4c_lib.site_roles import access_control
 
 # Before any satellite of the system flew: neither a backfill nor a run by hand can lie before it.
 FIRST_DAY = datetime(2014, 1, 1, tzinfo=UTC)
 
-# What an ingest makes of what arrived, the pool that limits it, and its asset.
-STEPS = (("preprocess", "cpu", "l2a"), ("vegetation", "cpu", "l3b"), ("statistics", "cpu", "s4c_mdb1"))
+# What an ingest makes of what arrived: step, the pool that limits it, its assets, and the steps it comes after. Radar
+# goes on beside the optical steps; statistics are of both.
+STEPS = (
+    ("preprocess", "cpu", ("l2a",), ()),
+    ("radar", "s1", ("s1_l2a_amp", "s1_l2a_cohe"), ()),
+    ("vegetation", "cpu", ("l3b",), ("preprocess",)),
+    ("statistics", "cpu", ("s4c_mdb1",), ("vegetation", "radar")),
+)
+
+# Around the weight that Airflow gives a fetch by what comes after it (about ten tasks).
+FETCH_WEIGHT, FETCH_WEIGHT_PAST = 20, 5
 
 PURPOSE = {
     "ingest": (
-        "Finds the acquisitions of the season, fetches or links them, publishes L2A, makes L3B of each tile and the "
-        "statistics of every parcel."
+        "Finds the acquisitions of the season, fetches or links them, publishes L2A, makes L3B of each tile, "
+        "backscatter and coherence of raw Sentinel-1 products, and the statistics of every parcel."
     ),
     "s4c_l4a": "Crop type of every declared parcel and a verdict on its declaration; crop diversification if on.",
     "s4c_l4b": "Mowing events of every grassland parcel, with date and confidence.",
@@ -63,8 +68,19 @@ def season_dags(shard: int, shards: int) -> dict[str, DAG]:
 
 def build(entry: DagEntry, manifest: Manifest) -> DAG:
     """Return the DAG of one manifest entry."""
-    if entry.processor == "lpis":
-        return declarations_dag(entry, FIRST_DAY)
+    callback = FailureNotifier() if manifest.notifies else None
+    dag = (
+        declarations_dag(entry, FIRST_DAY, callback)
+        if entry.processor == "lpis"
+        else _season_dag(entry, manifest, callback)
+    )
+    if entry.site in manifest.guarded:
+        # FAB's only way to tell DAGs apart. Not as an argument: Airflow would warn at each DAG that version 4 drops it.
+        dag.access_control = access_control(entry.site)
+    return dag
+
+
+def _season_dag(entry: DagEntry, manifest: Manifest, callback: FailureNotifier | None) -> DAG:
     dag = DAG(
         dag_id=entry.dag_id,
         dag_display_name=entry.dag_id,
@@ -79,6 +95,7 @@ def build(entry: DagEntry, manifest: Manifest) -> DAG:
         is_paused_upon_creation=False,
         tags=[entry.site, entry.season, entry.processor],
         render_template_as_native_obj=False,
+        on_failure_callback=callback,
     )
     with dag:
         opened = OpenRunOperator(task_id=OPEN_TASK, site=entry.site, season=entry.season, processor=entry.processor)
@@ -110,23 +127,35 @@ def _ingest_tasks(entry: DagEntry, manifest: Manifest, opened: Any, closed: Any)
     opened >> query >> register
     for source in entry.sources:
         # XComs can be mapped over only as a task's return value, hence one small planning task a source
-        plan = PlanFetchOperator(task_id=f"plan_{source}", source=source, slots=manifest.pools[f"ds_{source}"])
-        fetch = FetchOperator.partial(task_id=f"fetch_{source}", source=source, pool=f"ds_{source}").expand(
-            chunk=plan.output
+        plan = PlanFetchOperator(
+            task_id=f"plan_{source}",
+            source=source,
+            slots=manifest.pools[f"ds_{source}"],
+            # what is known already is fetched although a search failed
+            trigger_rule="all_done",
         )
+        fetch = FetchOperator.partial(
+            task_id=f"fetch_{source}",
+            source=source,
+            pool=f"ds_{source}",
+            # absolute: in one pool the transfers of current seasons go before those of past ones
+            priority_weight=FETCH_WEIGHT_PAST if entry.phase == "past" else FETCH_WEIGHT,
+            weight_rule="absolute",
+        ).expand_kwargs(plan.output)
         query >> plan >> fetch >> register
-    before = register
-    for step, pool, product in STEPS:
+    made: dict[str, Any] = {}
+    for step, pool, assets, after in STEPS:
         # a step goes on when an earlier one failed for a part, or had nothing to do: it makes what there is
-        plan = PlanStepOperator(task_id=f"plan_{step}", step=step, slots=manifest.pools[pool], trigger_rule="all_done")
-        work = StepOperator.partial(task_id=step, step=step, pool=pool, outlets=_assets(entry, product)).expand(
-            chunk=plan.output
+        slots = manifest.pools.get(pool, 1)
+        planned = PlanStepOperator(task_id=f"plan_{step}", step=step, slots=slots, trigger_rule="all_done")
+        made[step] = StepOperator.partial(task_id=step, step=step, pool=pool, outlets=_assets(entry, *assets)).expand(
+            chunk=planned.output
         )
-        register >> plan
-        before >> plan
-        plan >> work
-        before = work
-    before >> closed
+        register >> planned
+        for earlier in after:
+            made[earlier] >> planned
+        planned >> made[step]
+    made["statistics"] >> closed
 
 
 def _assets(entry: DagEntry, *names: str) -> list[Asset]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, BaseNotifier, Param
 
 from operators.declarations import TASK, ImportDeclarationsOperator
 from s4c_lib.manifest import DagEntry
@@ -24,12 +24,13 @@ COLUMNS = {
 }
 
 
-def declarations_dag(entry: DagEntry, first_day: datetime) -> DAG:
+def declarations_dag(entry: DagEntry, first_day: datetime, on_failure: BaseNotifier | None = None) -> DAG:
     """Return the DAG of a site's declarations.
 
     Parameters
     ----------
     first_day : no run lies before it.
+    on_failure : told when a run failed.
     """
     dag = DAG(
         dag_id=entry.dag_id,
@@ -43,6 +44,7 @@ def declarations_dag(entry: DagEntry, first_day: datetime) -> DAG:
         is_paused_upon_creation=False,
         tags=[entry.site, "declarations"],
         render_template_as_native_obj=False,
+        on_failure_callback=on_failure,
     )
     with dag:
         # a version is in force with its pixel counts or not at all, hence one task

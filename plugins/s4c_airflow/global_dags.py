@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable
 
 from operators.housekeeping import RetentionOperator, SyncOperator
+from operators.notify import NotifyOperator
 from s4c_airflow.dag_factory import FIRST_DAY
 from s4c_lib.manifest import read_manifest
 from s4c_lib.settings import Settings
@@ -14,12 +15,15 @@ from s4c_lib.settings import Settings
 
 def sync_dag() -> DAG:
     """Return ``s4c__sync``, which runs every ``sync.interval_minutes``."""
-    minutes = read_manifest(Settings().manifest_path).sync_minutes
-    schedule = DeltaTriggerTimetable(timedelta(minutes=minutes))
+    manifest = read_manifest(Settings().manifest_path)
+    schedule = DeltaTriggerTimetable(timedelta(minutes=manifest.sync_minutes))
     with _global_dag(
         "s4c__sync", "Writes the DAG manifest anew when it changed, makes pools, closes jobs of lost runs.", schedule
     ) as dag:
-        SyncOperator(task_id="synchronise")
+        synchronised = SyncOperator(task_id="synchronise")
+        if manifest.notifies:
+            # a teardown: it runs also when the synchronisation failed, and does not hide that
+            synchronised >> NotifyOperator(task_id="notify").as_teardown(on_failure_fail_dagrun=True)
     return dag
 
 

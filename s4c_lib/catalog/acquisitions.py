@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.acquisition_states import AcquisitionState, record_events, transition
-from s4c_lib.catalog.geometry import bound, geometry_parameter
+from s4c_lib.catalog.geometry import bound, geometry_parameter, loaded
 from s4c_lib.catalog.vocabulary import SATELLITES, satellite_name, satellite_numbers
 from s4c_lib.errors import NotFoundError
 
@@ -325,6 +325,12 @@ def list_acquisitions(
         },
     )
     return [_acquisition(row) for row in rows.mappings()]
+
+
+def footprints(connection: Connection, acquisition_ids: Sequence[int]) -> dict[int, BaseGeometry]:
+    """Return where acquisitions lie, WGS 84, by their numbers."""
+    statement = text("SELECT id, footprint FROM s4c.acquisition WHERE id = ANY(:ids)")
+    return {row.id: loaded(row.footprint) for row in connection.execute(statement, {"ids": list(acquisition_ids)})}
 
 
 def get_acquisition(connection: Connection, acquisition_id: int) -> Acquisition:

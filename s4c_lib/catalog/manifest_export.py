@@ -14,6 +14,7 @@ from s4c_lib.catalog.seasons import Season, list_seasons, season_processors
 from s4c_lib.catalog.sites import Site, list_sites
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.manifest import DagEntry, Manifest
+from s4c_lib.notices.wishes import read_wishes
 from s4c_lib.parameters import Snapshot
 from s4c_lib.scheduling.query_windows import span
 from s4c_lib.scheduling.schedules import runs
@@ -53,10 +54,15 @@ def build_manifest(connection: Connection, *, today: date, has_active_runs: Call
         if entry.enabled or has_active_runs(entry.dag_id):
             entries.append(entry)
     pools = {"cpu": int(settings["pools.cpu"]), "memory": int(settings["pools.memory"])}
-    pools["db_write"] = int(settings["pools.db_write"])
+    pools |= {"db_write": int(settings["pools.db_write"]), "s1": int(settings["pools.s1"])}
     for source in list_sources(connection):
         pools[source.pool] = max(pools.get(source.pool, 0), source.max_connections)
-    return Manifest(dags=tuple(entries), pools=pools, sync_minutes=int(settings["sync.interval_minutes"]))
+    return Manifest(
+        dags=tuple(entries),
+        pools=pools,
+        sync_minutes=int(settings["sync.interval_minutes"]),
+        notifies=read_wishes(connection, today=today).enabled,
+    )
 
 
 def _declarations_entry(site: Site) -> DagEntry:

@@ -108,7 +108,7 @@ def missing_statistics(
         WHERE p.state = 'active' AND p.acquired_at >= :first AND p.acquired_at < :stop
           AND (k.name <> 'l3b' OR p.config_hash = :l3b_hash)
           AND (k.name <> 'l2a' OR p.satellite_id = 1)
-          AND (k.name NOT LIKE 's1%' OR right(w.variable, 2) = lower(a.polarisation))
+          AND (k.name NOT LIKE 's1%' OR right(w.variable, 2) = lower(coalesce(p.polarisation, a.polarisation)))
           AND (k.name LIKE 's1%' OR EXISTS (SELECT 1 FROM s4c.site_tile t WHERE t.site_id = :site_id AND t.selected
                                               AND t.tile = ANY(p.tiles)))
           AND NOT EXISTS (

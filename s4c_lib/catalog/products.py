@@ -34,6 +34,8 @@ class NewProduct:
     Parameters
     ----------
     state : ``active``, or ``empty``: made, but without a valid pixel, so that there are no files.
+    polarisation : of a radar raster that was made here.
+    acquisitions : all that are in it, where that is more than ``acquisition_id``.
     """
 
     product_type: str
@@ -58,6 +60,8 @@ class NewProduct:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[ProductFile, ...] = ()
     inputs: tuple[int, ...] = ()
+    polarisation: str | None = None
+    acquisitions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Product:
     config_hash: str
     satellite_id: int | None
     direction: str | None
+    polarisation: str | None
     metadata: Mapping[str, Any]
 
     @property
@@ -146,14 +151,14 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
         """
         INSERT INTO s4c.product
             (product_type_id, processor_id, satellite_id, job_id, acquisition_id, name, version, state, quality,
-             full_path, quicklook, acquired_at, footprint, tiles, relative_orbit, direction, inputs_complete,
-             input_fingerprint, software_version, config_hash, metadata)
+             full_path, quicklook, acquired_at, footprint, tiles, relative_orbit, direction, polarisation,
+             inputs_complete, input_fingerprint, software_version, config_hash, metadata)
         VALUES
             (:type, :processor, :satellite_id, :job_id, :acquisition_id, :name, :version,
              CAST(:state AS s4c.product_state), CAST(:quality AS s4c.product_quality), :full_path,
              :quicklook, :acquired_at, :footprint, :tiles,
-             :relative_orbit, CAST(:direction AS s4c.orbit_direction), :inputs_complete, :input_fingerprint,
-             :software_version, :config_hash, CAST(:metadata AS jsonb))
+             :relative_orbit, CAST(:direction AS s4c.orbit_direction), :polarisation, :inputs_complete,
+             :input_fingerprint, :software_version, :config_hash, CAST(:metadata AS jsonb))
         RETURNING id
         """
     ).bindparams(geometry_parameter("footprint"))
@@ -175,6 +180,7 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
                 "tiles": list(new.tiles),
                 "relative_orbit": new.relative_orbit,
                 "direction": new.direction,
+                "polarisation": new.polarisation,
                 "inputs_complete": new.inputs_complete,
                 "input_fingerprint": new.input_fingerprint,
                 "software_version": new.software_version,
@@ -186,6 +192,10 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
     connection.execute(
         text("INSERT INTO s4c.product_input SELECT :product_id, unnest(CAST(:parents AS bigint[]))"),
         {"product_id": product_id, "parents": sorted(set(new.inputs))},
+    )
+    connection.execute(
+        text("INSERT INTO s4c.product_acquisition SELECT :product_id, unnest(CAST(:acquisitions AS bigint[]))"),
+        {"product_id": product_id, "acquisitions": sorted(set(new.acquisitions))},
     )
     if new.files:
         connection.execute(
@@ -201,7 +211,7 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
 _SELECT = """
     SELECT p.id, t.name AS product_type, c.short_name AS processor, p.name, p.version, p.state, p.quality,
            p.full_path, p.acquired_at, p.inserted_at, p.tiles, p.relative_orbit, p.acquisition_id, p.config_hash,
-           p.satellite_id, p.direction::text AS direction, p.metadata
+           p.satellite_id, p.direction::text AS direction, p.polarisation, p.metadata
     FROM s4c.product p
     JOIN s4c.product_type t ON t.id = p.product_type_id
     JOIN s4c.processor c ON c.id = p.processor_id
@@ -262,6 +272,13 @@ def share_with_site(connection: Connection, site_id: int) -> int:
         FROM s4c.product p JOIN s4c.site_acquisition m ON m.acquisition_id = p.acquisition_id
         WHERE m.site_id = :site_id AND m.relevance = 'selected' AND p.state = 'active'
           AND p.product_type_id <> 3
+        UNION
+        -- backscatter of several slices serves a site that selects one of them
+        SELECT p.id, m.site_id
+        FROM s4c.site_acquisition m
+        JOIN s4c.product_acquisition x ON x.acquisition_id = m.acquisition_id
+        JOIN s4c.product p ON p.id = x.product_id AND p.product_type_id = 10 AND p.state = 'active'
+        WHERE m.site_id = :site_id AND m.relevance = 'selected'
         ON CONFLICT DO NOTHING
         """
     )

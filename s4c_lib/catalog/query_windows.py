@@ -21,7 +21,12 @@ MOST_REJECTED_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class QueryWindow:
-    """A slice of a season for one satellite, and how its last search went."""
+    """A slice of a season for one satellite, and how its last search went.
+
+    Attributes
+    ----------
+    asked : product kinds that remote catalogues were asked for by the last search that succeeded.
+    """
 
     id: int
     season_id: int
@@ -34,13 +39,14 @@ class QueryWindow:
     last_success: datetime | None
     result_count: int | None
     rejected: Sequence[Mapping[str, str]]
+    asked: Sequence[str]
     error: str | None
     in_span: bool
 
 
 _COLUMNS = (
     "id, season_id, satellite_id, date_from, date_to, state, attempts, next_attempt_at, last_started, last_success, "
-    "result_count, rejected, error, in_span"
+    "result_count, rejected, asked, error, in_span"
 )
 
 
@@ -137,14 +143,20 @@ def succeed(
     now: datetime,
     result_count: int,
     rejected: Sequence[Mapping[str, str]],
+    asked: Sequence[str] = (),
 ) -> None:
-    """Record what a search found; ``rejected`` lists things that are no acquisition, with path, reason and text."""
+    """Record what a search found; ``rejected`` lists things that are no acquisition, with path, reason and text.
+
+    Parameters
+    ----------
+    asked : product kinds that remote catalogues were asked for.
+    """
     connection.execute(
         text(
             """
             UPDATE s4c.query_window
             SET state = 'succeeded', last_success = :now, attempts = 0, next_attempt_at = NULL, error = NULL,
-                result_count = :result_count, rejected = CAST(:rejected AS jsonb)
+                result_count = :result_count, rejected = CAST(:rejected AS jsonb), asked = :asked
             WHERE id = :id
             """
         ),
@@ -152,6 +164,7 @@ def succeed(
             "now": now,
             "result_count": result_count,
             "rejected": json.dumps([dict(item) for item in rejected[:MOST_REJECTED_KEPT]]),
+            "asked": sorted(asked),
             "id": window_id,
         },
     )
@@ -165,6 +178,20 @@ def fail(connection: Connection, window_id: int, *, now: datetime, error: str) -
     connection.execute(
         text("UPDATE s4c.query_window SET state = 'failed', error = :error, next_attempt_at = :due WHERE id = :id"),
         {"error": error, "due": now + back_off(attempts), "id": window_id},
+    )
+
+
+def put_off(connection: Connection, window_id: int, *, until: datetime, reason: str) -> None:
+    """Record that nobody could be asked for now: the window is due at ``until``, and this try does not count."""
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.query_window
+            SET state = 'failed', error = :reason, next_attempt_at = :until, attempts = greatest(attempts - 1, 0)
+            WHERE id = :id
+            """
+        ),
+        {"reason": reason, "until": until, "id": window_id},
     )
 
 

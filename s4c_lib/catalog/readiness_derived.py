@@ -37,8 +37,8 @@ _CHOSEN = f"""
         WHERE w.season_id = :season_id AND p.short_name = :processor AND w.withdrawn_at IS NULL
           AND w.product_id IS NOT NULL
     ), here AS MATERIALIZED (
-        SELECT c.id AS acquisition_id, c.sensing_start, c.polarisation, c.footprint, c.satellite_id,
-               p.id AS product_id, p.name, p.state, p.tiles, p.product_type_id
+        SELECT c.id AS acquisition_id, c.sensing_start, coalesce(p.polarisation, c.polarisation) AS polarisation,
+               c.footprint, c.satellite_id, p.id AS product_id, p.name, p.state, p.tiles, p.product_type_id
         FROM chosen c
         JOIN s4c.product p ON p.acquisition_id = c.id AND p.product_type_id = ANY(:types) AND p.state <> 'superseded'
         JOIN s4c.product_site s ON s.product_id = p.id AND s.site_id = :site_id

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
 
-# Made here, in folders of their own; ready-made Sentinel-1 products are the downloads themselves.
+# Made here; Sentinel-1 products are so unless they are the downloads themselves.
 _OWN: Final = tuple(PRODUCT_TYPES[name] for name in ("l2a", "l3b", "s4c_l4a", "s4c_l4b", "s4c_l4c"))
+_RADAR: Final = tuple(PRODUCT_TYPES[name] for name in ("s1_l2a_amp", "s1_l2a_cohe"))
 _RESULTS: Final = tuple(PRODUCT_TYPES[name] for name in ("s4c_l4a", "s4c_l4b", "s4c_l4c"))
 
 
@@ -51,9 +52,14 @@ def superseded_products(connection: Connection) -> list[SupersededProduct]:
                 -- a result gives way to one of the same run on other inputs, which has another name
                 (SELECT min(q.inserted_at) FROM s4c.product q
                  WHERE p.product_type_id = ANY(:results) AND q.product_type_id = p.product_type_id AND q.id > p.id
-                   AND q.metadata -> 'run' = p.metadata -> 'run')) AS superseded_at
-            FROM s4c.product p
-            WHERE p.state = 'superseded' AND p.product_type_id = ANY(:own) AND p.archived_at IS NULL
+                   AND q.metadata -> 'run' = p.metadata -> 'run'),
+                -- backscatter gives way to that of more slices, which may have the name of another one
+                (SELECT q.inserted_at FROM s4c.product q
+                 WHERE q.id = CAST(p.metadata ->> 'superseded_by' AS bigint))) AS superseded_at
+            FROM s4c.product p LEFT JOIN s4c.acquisition a ON a.id = p.acquisition_id
+            WHERE p.state = 'superseded' AND p.archived_at IS NULL
+              AND (p.product_type_id = ANY(:own)
+                   OR (p.product_type_id = ANY(:radar) AND p.full_path IS DISTINCT FROM a.full_path))
         )
         SELECT p.id, p.name, p.full_path, p.metadata ->> 'native' AS native, p.superseded_at,
                ARRAY(SELECT s.site_id FROM s4c.product_site s WHERE s.product_id = p.id ORDER BY 1) AS site_ids
@@ -68,7 +74,8 @@ def superseded_products(connection: Connection) -> list[SupersededProduct]:
         ORDER BY p.id
         """
     )
-    rows = connection.execute(statement, {"own": list(_OWN), "results": list(_RESULTS)}).mappings()
+    values = {"own": list(_OWN), "radar": list(_RADAR), "results": list(_RESULTS)}
+    rows = connection.execute(statement, values).mappings()
     return [SupersededProduct(**{**row, "site_ids": tuple(row["site_ids"])}) for row in rows]
 
 

@@ -125,32 +125,42 @@ def not_ordered(connection: Connection, acquisition_ids: Sequence[int], *, actor
     )
 
 
-def refused(
+def put_off(
     connection: Connection,
-    acquisition_id: int,
+    acquisition_ids: Sequence[int],
     *,
     error: str,
     now: datetime,
     retry_interval: timedelta,
     actor: str,
 ) -> None:
-    """Record that the source did not take an order; it is ordered again after a pause.
+    """Order again after a pause what the source had no room for; no attempt is counted, it is no fault of theirs."""
+    for number in _still_staging(connection, acquisition_ids):
+        transition(
+            connection,
+            [number],
+            AcquisitionState.FAILED,
+            actor=actor,
+            reason=str(Reason.OFFLINE),
+            error=error,
+            next_attempt_at=now + jittered(retry_interval, number, 0),
+        )
 
-    No attempt is counted: sources refuse when too much is ordered already, which is no fault of the product.
-    """
-    if not _still_staging(connection, [acquisition_id]):
-        return
-    due = now + jittered(retry_interval, acquisition_id, 0)
-    reason = str(Reason.OFFLINE)
-    transition(
-        connection,
-        [acquisition_id],
-        AcquisitionState.FAILED,
-        actor=actor,
-        reason=reason,
-        error=error,
-        next_attempt_at=due,
-    )
+
+def refused(
+    connection: Connection,
+    acquisition_id: int,
+    *,
+    error: str,
+    now: datetime,
+    max_retries: int,
+    retry_interval: timedelta,
+    actor: str,
+    usable: Sequence[int] = (),
+) -> None:
+    """Count as a failed transfer that the source would not take the order of this product; see `transfers.fail`."""
+    if _still_staging(connection, [acquisition_id]):
+        _count_failed(connection, acquisition_id, error, now, max_retries, retry_interval, actor, usable)
 
 
 def to_queue(connection: Connection, acquisition_ids: Sequence[int], *, actor: str) -> int:
@@ -191,18 +201,28 @@ def overdue(
     late = list(connection.execute(statement, {"name": name, "before": before}).scalars())
     error = f"{name} has not brought it online within {max_hours:g} h"
     for number in late:
-        attempts = connection.execute(
-            text(
-                "UPDATE s4c.acquisition SET attempts = attempts + 1, storage_state = 'offline' WHERE id = :id "
-                "RETURNING attempts"
-            ),
-            {"id": number},
-        ).scalar_one()
-        fault = Fault(
-            FaultClass.TRANSIENT, str(Reason.OFFLINE), error, now, attempts, max_retries, retry_interval, usable
-        )
-        settle(connection, number, fault, actor=actor)
+        _count_failed(connection, number, error, now, max_retries, retry_interval, actor, usable)
     return len(late)
+
+
+def _count_failed(
+    connection: Connection,
+    acquisition_id: int,
+    error: str,
+    now: datetime,
+    max_retries: int,
+    retry_interval: timedelta,
+    actor: str,
+    usable: Sequence[int],
+) -> None:
+    statement = text(
+        "UPDATE s4c.acquisition SET attempts = attempts + 1, storage_state = 'offline' WHERE id = :id "
+        "RETURNING attempts"
+    )
+    attempts = connection.execute(statement, {"id": acquisition_id}).scalar_one()
+    reason = str(Reason.OFFLINE)
+    fault = Fault(FaultClass.TRANSIENT, reason, error, now, attempts, max_retries, retry_interval, usable)
+    settle(connection, acquisition_id, fault, actor=actor)
 
 
 def to_order(

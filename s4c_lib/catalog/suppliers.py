@@ -26,9 +26,11 @@ WAITING = f"""
       AND (a.storage_state <> 'offline' OR supplier.driver = 'local')
       AND a.sensing_start >= :date_from AND a.sensing_start < :date_to
 """
-# Current seasons before past ones, then as it was sensed.
+# Current seasons before past ones, then as it was sensed. What was refused comes last: where it is one product that the
+# account may not have, the others are not to wait behind it for ever.
 IN_TURN = """
-    ORDER BY EXISTS (SELECT 1 FROM s4c.season c WHERE c.site_id = :site_id AND c.enabled AND c.end_date >= :today
+    ORDER BY a.reason_code IS NOT DISTINCT FROM 'refused',
+             EXISTS (SELECT 1 FROM s4c.season c WHERE c.site_id = :site_id AND c.enabled AND c.end_date >= :today
                        AND a.sensing_start >= c.start_date AND a.sensing_start < c.end_date + 1) DESC,
              a.sensing_start, a.id
 """

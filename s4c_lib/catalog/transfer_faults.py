@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -35,7 +35,7 @@ class FaultClass(StrEnum):
 
     ``transient`` and ``corrupt`` take an attempt and are tried again later; ``gone`` goes to the next source;
     ``final`` cannot heal. ``throttled``, ``refused``, ``disk`` and ``offline`` are not the product's fault: they take
-    no attempt, and the product stays queued.
+    no attempt, and the product stays queued. ``offline`` again, of what an order had brought online, is ``transient``.
     """
 
     TRANSIENT = "transient"
@@ -112,6 +112,8 @@ def settle(connection: Connection, acquisition_id: int, fault: Fault, *, actor: 
     ``queued`` (at once: not the product's fault, or the next source is asked), ``failed`` (after a pause) or
     ``aborted``.
     """
+    if fault.outcome is FaultClass.OFFLINE and _back_on_tape(connection, acquisition_id):
+        fault = replace(fault, outcome=FaultClass.TRANSIENT)
     if fault.outcome in NOT_THE_PRODUCTS:
         return _put_back(connection, acquisition_id, fault, actor)
     if fault.outcome is FaultClass.GONE:
@@ -136,14 +138,28 @@ def _put_back(connection: Connection, acquisition_id: int, fault: Fault, actor: 
     connection.execute(
         text(
             """
-            UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0),
-                storage_state = CASE WHEN :offline THEN 'offline'::s4c.storage_state ELSE storage_state END
-            WHERE id = :id
+            UPDATE s4c.acquisition SET attempts = greatest(attempts - 1, 0) WHERE id = :id
             """
         ),
-        {"id": acquisition_id, "offline": fault.outcome is FaultClass.OFFLINE},
+        {"id": acquisition_id},
     )
     return _queue(connection, acquisition_id, fault, actor)
+
+
+def _back_on_tape(connection: Connection, acquisition_id: int) -> bool:
+    """Note that a product lies on tape; tell whether its source had said, of an order, that it is online.
+
+    Ordered again at once, such a one would go round for ever.
+    """
+    statement = text(
+        """
+        UPDATE s4c.acquisition a SET storage_state = 'offline'
+        FROM s4c.acquisition b
+        WHERE a.id = :id AND b.id = a.id
+        RETURNING b.ordered_at IS NOT NULL AND b.storage_state = 'online'
+        """
+    )
+    return bool(connection.execute(statement, {"id": acquisition_id}).scalar_one())
 
 
 def _gone(connection: Connection, acquisition_id: int, fault: Fault, actor: str) -> AcquisitionState:

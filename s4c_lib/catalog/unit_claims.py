@@ -57,7 +57,14 @@ _DUE = """
           SELECT 1 FROM s4c.site_acquisition m JOIN s4c.site s ON s.id = m.site_id
           WHERE m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected' AND s.enabled
       )
-      AND (u.state = 'pending'
+      -- ready-made radar products have units too; the register step does them
+      AND (u.processor_id <> :l2s1 OR a.kind IN ('s1_slc', 's1_grd'))
+      -- coherence needs both acquisitions; of one without partner nothing can be made
+      AND (u.unit_key NOT LIKE 'pair:%' OR EXISTS (
+          SELECT 1 FROM s4c.acquisition q
+          WHERE q.id = CASE WHEN u.unit_key ~ '^pair:[0-9]+$' THEN CAST(substr(u.unit_key, 6) AS bigint) END
+            AND q.state IN ('downloaded', 'processing', 'processed', 'processing_failed')))
+      AND ((u.state = 'pending' AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now))
            OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
                AND (u.next_attempt_at IS NULL OR u.next_attempt_at <= :now)))
 """
@@ -132,6 +139,7 @@ def _due_values(
 ) -> dict[str, object]:
     return {
         "processor_id": PROCESSORS[processor],
+        "l2s1": PROCESSORS["l2s1"],
         "site_id": site_id,
         "now": now,
         "first": None if sensed is None else sensed[0],
@@ -149,6 +157,7 @@ def claim(
     lease_seconds: float,
     limit: int = 1,
     sensed: tuple[datetime, datetime] | None = None,
+    newest_first: bool = False,
 ) -> list[Unit]:
     """Take units of an enabled site that are due: failed ones whose pause is over first, then new ones.
 
@@ -159,12 +168,17 @@ def claim(
     Parameters
     ----------
     sensed : only acquisitions sensed in [first, after last).
+    newest_first : of radar; else the oldest acquisition comes first.
     """
+    order = "a.satellite_id, a.relative_orbit, u.unit_key, a.sensing_start, u.id"
+    if processor == "l2s1":
+        # slices of a pass follow each other, the backscatter of each comes before its coherence
+        order = f"a.sensing_start {'DESC' if newest_first else ''}, u.unit_key DESC, u.id"
     statement = text(
         f"""
         WITH due AS (
             SELECT u.id {_DUE} {_MAY_START}
-            ORDER BY (u.state = 'failed') DESC, a.satellite_id, a.relative_orbit, u.unit_key, a.sensing_start, u.id
+            ORDER BY (u.state = 'failed') DESC, {order}
             LIMIT :limit FOR UPDATE OF u SKIP LOCKED
         )
         UPDATE s4c.acquisition_unit u

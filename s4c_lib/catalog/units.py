@@ -109,13 +109,19 @@ def heartbeat(connection: Connection, unit_id: int, *, owner: str, until: dateti
     ------
     LeaseLostError : the lease ran out and the unit was given to someone else.
     """
-    _own(connection, unit_id, owner)
+    owned_unit(connection, unit_id, owner)
     connection.execute(
         text("UPDATE s4c.acquisition_unit SET lease_until = :until WHERE id = :id"), {"until": until, "id": unit_id}
     )
 
 
-def _own(connection: Connection, unit_id: int, owner: str) -> Unit:
+def owned_unit(connection: Connection, unit_id: int, owner: str) -> Unit:
+    """Lock a unit in work and return it.
+
+    Raises
+    ------
+    NotFoundError : there is none. LeaseLostError : it is no longer held by this worker.
+    """
     row = (
         connection.execute(
             text(f"SELECT {COLUMNS} FROM s4c.acquisition_unit u WHERE u.id = :id FOR UPDATE"), {"id": unit_id}
@@ -145,7 +151,7 @@ def finish(
     log_path: str | None = None,
 ) -> AcquisitionState:
     """Record a unit's success and return the new state of its acquisition."""
-    unit = _own(connection, unit_id, owner)
+    unit = owned_unit(connection, unit_id, owner)
     connection.execute(
         text(
             """
@@ -182,7 +188,7 @@ def fail(
     log_path: str | None = None,
 ) -> AcquisitionState:
     """Record a unit's failure and return the new state of its acquisition."""
-    unit = _own(connection, unit_id, owner)
+    unit = owned_unit(connection, unit_id, owner)
     connection.execute(
         text(
             """
@@ -212,7 +218,7 @@ def postpone(
     connection: Connection, unit_id: int, *, owner: str, reason: str, error: str, until: datetime
 ) -> AcquisitionState:
     """Put a unit off that cannot begin yet; the try is not counted."""
-    unit = _own(connection, unit_id, owner)
+    unit = owned_unit(connection, unit_id, owner)
     # first, or the last try allowed would count as used up and end the acquisition
     connection.execute(
         text("UPDATE s4c.acquisition_unit SET attempts = greatest(attempts - 1, 0) WHERE id = :id"), {"id": unit.id}

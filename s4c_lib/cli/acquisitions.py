@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import csv
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from s4c_lib.cli.acquisitions_ledger import record_of, records_of, rejected_records
 from s4c_lib.cli.options import AsJson, SeasonName, SiteName, examples, noun
 from s4c_lib.cli.output import note, plain, print_record, print_records, print_table, say
-from s4c_lib.cli.session import named_season, session_of
+from s4c_lib.cli.session import session_of
 from s4c_lib.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from s4c_lib.catalog.acquisitions import Acquisition
+    from s4c_lib.catalog.s1_pairs import PairDetails
     from s4c_lib.catalog.units import Unit
 
 app = noun("Acquisitions: what was found, what became of it, what happens next.")
+_OF_A_PAIR = ("partner", "partner is", "intersection", "baseline")
 
 
 @app.command(
@@ -30,6 +32,7 @@ app = noun("Acquisitions: what was found, what became of it, what happens next."
     epilog=examples(
         "s4c acquisitions list my_region 2026 --state failed",
         "s4c acquisitions list my_region 2026 --ignored --csv > left_out.csv",
+        "s4c acquisitions list my_region 2026 --all --csv > ledger.csv",
         "s4c acquisitions list my_region 2026 --rejected",
     ),
 )
@@ -42,6 +45,7 @@ def list_acquisitions(
         list[str] | None, typer.Option(metavar="SATELLITE", help="Only s1, s2, l8 or l9; repeatable.")
     ] = None,
     ignored: Annotated[bool, typer.Option("--ignored", help="Only those the site leaves out, and why.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Used and left out: the whole ledger.")] = False,
     rejected: Annotated[
         bool, typer.Option("--rejected", help="What lay in the archive and is no usable product, and why.")
     ] = False,
@@ -53,9 +57,12 @@ def list_acquisitions(
     _check_choices(state, satellite)
     with session.read() as connection:
         if rejected:
-            records = _rejected(connection, site_name, season_name, satellite)
+            records = rejected_records(connection, site_name, season_name, satellite)
         else:
-            records = _found(connection, site_name, season_name, state, satellite, ignored=ignored, now=session.now())
+            wanted = None if everything else ignored
+            records = records_of(
+                connection, site_name, season_name, state, satellite, left_out=wanted, now=session.now()
+            )
     columns = (
         {"satellite": "satellite", "window": "window", "reason": "why", "text": "what", "path": "path"}
         if rejected
@@ -66,6 +73,8 @@ def list_acquisitions(
             "name": "product",
             "state": "state",
             "reason": "reason",
+            "source": "source",
+            "attempts": "tries",
             "next": "next",
         }
     )
@@ -76,7 +85,9 @@ def list_acquisitions(
         return
     print_records(records, columns, as_json=as_json, none="nothing fits")
     if records and not as_json:
-        note(f"{len(records)} {'rejected' if rejected else 'left out' if ignored else 'acquisitions'}")
+        note(
+            f"{len(records)} {'rejected' if rejected else 'left out' if ignored and not everything else 'acquisitions'}"
+        )
 
 
 def _cell(value: Any) -> Any:
@@ -94,100 +105,6 @@ def _check_choices(states: Sequence[str] | None, satellites: Sequence[str] | Non
             raise InputError(f"There is no {what} {strangers[0]!r}.", hint=f"choose from {', '.join(allowed)}")
 
 
-def _found(
-    connection: Connection,
-    site_name: str,
-    season_name: str,
-    states: list[str] | None,
-    satellites: list[str] | None,
-    *,
-    ignored: bool,
-    now: datetime,
-) -> list[dict[str, Any]]:
-    from s4c_lib.catalog import acquisitions
-    from s4c_lib.catalog.config_values import snapshot
-    from s4c_lib.cli.season_preview import planned_ingest
-
-    site, season = named_season(connection, site_name, season_name)
-    parameters = snapshot(connection, today=now.date(), site=site, season=season)
-    first, stop = planned_ingest(site, season, parameters).sensing_range()
-    found = acquisitions.list_acquisitions(
-        connection, site.id, date_from=first, date_to=stop, satellites=satellites, states=states
-    )
-    return [_record(item, now) for item in found if (item.relevance == "ignored") is ignored]
-
-
-def _rejected(
-    connection: Connection, site_name: str, season_name: str, satellites: list[str] | None
-) -> list[dict[str, Any]]:
-    from s4c_lib.catalog.query_windows import list_windows
-
-    _, season = named_season(connection, site_name, season_name)
-    return [
-        {
-            "satellite": item.satellite,
-            "window": f"{item.window.date_from}..{item.window.date_to}",
-            "reason": entry["reason"],
-            "text": entry["text"],
-            "path": entry["path"],
-        }
-        for item in list_windows(connection, season.id)
-        if not satellites or item.satellite in satellites
-        for entry in item.rejected
-    ]
-
-
-def _record(item: Acquisition, now: datetime) -> dict[str, Any]:
-    reason = item.relevance_reason if item.relevance == "ignored" else item.reason_code
-    return {
-        "id": item.id,
-        "satellite": item.satellite,
-        "sensed": item.sensing_start,
-        "name": item.source_product_name,
-        "kind": item.kind,
-        "tiles": item.tiles,
-        "relative_orbit": item.relative_orbit,
-        "cloud_pct": item.cloud_pct,
-        "state": item.state,
-        "relevance": item.relevance,
-        "reason": reason,
-        "error": item.last_error,
-        "attempts": item.attempts,
-        "path": item.full_path,
-        "next": next_step(item, now),
-    }
-
-
-def next_step(item: Acquisition, now: datetime) -> str:
-    """Say what happens to an acquisition next, or what a user can do."""
-    from s4c_lib.catalog.acquisition_states import AcquisitionState
-    from s4c_lib.reasons import EXPLAINED
-
-    if item.relevance == "ignored":
-        return f"left out: {EXPLAINED.get(item.relevance_reason or '', item.relevance_reason or 'not wanted')}"
-    retry = f"'s4c acquisitions retry {item.id}' tries again"
-    match item.state:
-        case AcquisitionState.FAILED:
-            due = item.next_attempt_at
-            when = f"after {due:%Y-%m-%d %H:%M}Z" if due is not None and due > now else "by the next ingest run"
-            return f"tried again {when} (tries so far: {item.attempts})"
-        case AcquisitionState.ABORTED:
-            return f"given up; {retry}"
-        case AcquisitionState.PROCESSING_FAILED:
-            return f"pre-processing failed for good; {retry}"
-        case AcquisitionState.IGNORED:
-            return f"left out: {EXPLAINED.get(item.reason_code or '', item.reason_code or 'not wanted')}"
-    return {
-        AcquisitionState.DISCOVERED: "selected by the next ingest run",
-        AcquisitionState.QUEUED: "fetched by the next ingest run",
-        AcquisitionState.STAGING: "fetched when the provider has it online",
-        AcquisitionState.DOWNLOADING: "is being fetched",
-        AcquisitionState.DOWNLOADED: "registered by the next ingest run, or waits for its processor",
-        AcquisitionState.PROCESSING: "is being processed, or waits for its processor",
-        AcquisitionState.PROCESSED: "nothing: it is ready to use",
-    }[item.state]
-
-
 @app.command(epilog=examples("s4c acquisitions explain 4711", "s4c acquisitions explain S2A_MSIL2A_2026..."))
 def explain(
     context: typer.Context,
@@ -195,7 +112,9 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell the story of an acquisition: its history, its sites, its units, and what happens next."""
-    from s4c_lib.catalog import acquisitions, overview, units
+    from s4c_lib.catalog import acquisitions, overview, s1_pairs, units
+    from s4c_lib.catalog.acquisition_supply import supplies
+    from s4c_lib.catalog.radar_units import pair_key
 
     session = session_of(context)
     with session.read() as connection:
@@ -207,10 +126,11 @@ def explain(
         events = acquisitions.events(connection, item.id)
         members = overview.memberships(connection, item.id)
         pieces = units.units_of(connection, item.id)
-    record = _record(item, session.now())
+        pairs = s1_pairs.pairs_of(connection, [item.id])
+        record = record_of(item, supplies(connection, [item.id], now=session.now())[item.id], session.now())
     record.pop("relevance")
     if as_json:
-        print_record({**record, "sites": members, "units": pieces, "events": events}, as_json=True)
+        print_record({**record, "sites": members, "units": pieces, "pairs": pairs, "events": events}, as_json=True)
         return
     print_record(record, as_json=False)
     say()
@@ -227,12 +147,15 @@ def explain(
     )
     if pieces:
         say()
-        _print_units(pieces)
+        _print_units(pieces, {pair_key(pair.previous_id): pair for pair in pairs})
 
 
-def _print_units(pieces: Sequence[Unit]) -> None:
+def _print_units(pieces: Sequence[Unit], pairs: Mapping[str, PairDetails]) -> None:
+    """Print the units; of a radar pair the partner, what both see of the newer one, and the days between them."""
+    found = [pairs.get(unit.unit_key) for unit in pieces]
+    radar = any(found)
     print_table(
-        ("unit", "processor", "state", "tries", "reason", "product"),
+        ("unit", "processor", "state", "tries", "reason", "product", *(_OF_A_PAIR if radar else ())),
         [
             (
                 unit.unit_key,
@@ -241,11 +164,18 @@ def _print_units(pieces: Sequence[Unit]) -> None:
                 f"{unit.attempts} of {unit.max_attempts}",
                 unit.reason_code,
                 unit.product_id,
+                *(_of_pair(pair) if radar else ()),
             )
-            for unit in pieces
+            for unit, pair in zip(pieces, found, strict=True)
         ],
         title="units",
     )
+
+
+def _of_pair(pair: PairDetails | None) -> tuple[object, ...]:
+    if pair is None:
+        return (None,) * len(_OF_A_PAIR)
+    return pair.previous, pair.previous_state, f"{pair.intersection_pct:.1f} %", f"{pair.baseline_days} d"
 
 
 @app.command(epilog=examples("s4c acquisitions retry 4711 4712"))
@@ -253,7 +183,7 @@ def retry(
     context: typer.Context,
     ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of acquisitions.")],
 ) -> None:
-    """Try failed or given-up acquisitions again, with a fresh count of tries; all of them or none.
+    """Try failed, given-up or by hand left-out acquisitions again, with a fresh count of tries; all of them or none.
 
     Of one that is processed, the L3B and statistics that could not be made are tried again.
     """
@@ -276,15 +206,47 @@ def retry(
     say(f"{len(found)} acquisitions are tried again by the next ingest run")
 
 
+@app.command(
+    epilog=examples(
+        's4c acquisitions ignore 4711 4712 --reason "haze that no mask finds"', "s4c acquisitions retry 4711"
+    )
+)
+def ignore(
+    context: typer.Context,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of acquisitions.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with each of them.")],
+) -> None:
+    """Leave acquisitions out of every site until they are retried; all of them or none.
+
+    What is being fetched or processed, or is processed already, cannot be left out.
+    """
+    from s4c_lib.catalog import acquisitions, transfers
+
+    if not reason.strip():
+        raise InputError("No reason was given.", hint='--reason "why they are of no use"')
+    session = session_of(context)
+    with session.read() as connection:
+        found = [acquisitions.get_acquisition(connection, number) for number in dict.fromkeys(ids)]
+        transfers.ignore_by_hand(
+            connection, [item.id for item in found], actor=session.actor, why=" ".join(reason.split())
+        )
+    for item in found:
+        say(f"{item.id} {item.source_product_name}: was {item.state}, is left out now")
+    numbers = " ".join(str(item.id) for item in found)
+    note(f"no search brings them back; 's4c acquisitions retry {numbers}' does")
+
+
 def _require_retryable(connection: Connection, item: Acquisition) -> None:
     from s4c_lib.catalog import overview
     from s4c_lib.catalog.acquisition_states import AcquisitionState
+    from s4c_lib.reasons import Reason
 
     again = {AcquisitionState.FAILED, AcquisitionState.ABORTED, AcquisitionState.PROCESSING_FAILED}
     members = overview.memberships(connection, item.id)
     wanted = any(member.relevance == "selected" for member in members)
     derived = item.state is AcquisitionState.PROCESSED and overview.failed_derivations(connection, item.id)
-    if (item.state in again or derived) and wanted:
+    by_hand = item.state is AcquisitionState.IGNORED and item.reason_code == Reason.BY_HAND
+    if (item.state in again or derived or by_hand) and wanted:
         return
     if not wanted:
         reason = next((member.reason for member in members if member.reason), "not wanted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("ingest", epilog=examples("s4c ingest my_region 2026", "s4c ingest my_region 2026 --satellite s2"))(
-        ingest
-    )
+    app.command(
+        "ingest",
+        epilog=examples(
+            "s4c ingest my_region 2026",
+            "s4c ingest my_region 2026 --satellite s2",
+            "s4c ingest my_region 2026 --no-wait",
+        ),
+    )(ingest)
 
 
 def ingest(
@@ -37,9 +43,16 @@ def ingest(
     season_name: SeasonName,
     satellite: Annotated[list[SearchedSatellite] | None, typer.Option(help="Only this one; repeatable.")] = None,
     requery: Annotated[bool, typer.Option("--requery", help="Search every window again.")] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Wait for products that a source brings from tape, or leave them."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Search, fetch and register now, without Airflow. Exit code 3 when there is nothing to do."""
+    """Search, fetch and register now, without Airflow. Exit code 3 when there is nothing to do.
+
+    Accounts of remote sources are read from AIRFLOW_CONN_<ID>; 's4c source test NAME' tries one.
+    """
     from s4c_lib.catalog.job_liveness import sign_of_life
 
     session = session_of(context)
@@ -50,7 +63,7 @@ def ingest(
     with _interruptible():
         try:
             with sign_of_life(session.database, opening.job_id):
-                outcome = _run(session, opening.job_id, requery)
+                outcome = _run(session, opening.job_id, requery, wait=wait)
         except KeyboardInterrupt as error:
             _fail(session, opening.job_id, "stopped from the keyboard", "interrupted")
             raise Sen4capError(
@@ -64,7 +77,7 @@ def ingest(
             text = f"{type(error).__name__}: {' '.join(str(error).split())}"
             _fail(session, opening.job_id, text, "internal")
             raise
-    for line in outcome.errors:
+    for line in (*outcome.warnings, *outcome.errors):
         warn(line)
     job = _close(session, opening.job_id, outcome.counts)
     print_record({"job": job.id, "state": job.state, **outcome.counts}, as_json=as_json)
@@ -118,14 +131,16 @@ def _open(session: Session, request: RunRequest) -> Opening:
     return opening
 
 
-def _run(session: Session, job_id: int, requery: bool) -> IngestOutcome:
+def _run(session: Session, job_id: int, requery: bool, *, wait: bool) -> IngestOutcome:
     """Run the steps of an ingest."""
     from s4c_lib.catalog.jobs import get_job
     from s4c_lib.catalog.query_windows import requery as search_again
+    from s4c_lib.ingest.clock import utc_now
     from s4c_lib.ingest.context import load_context
-    from s4c_lib.ingest.fetch import utc_now
     from s4c_lib.ingest.register import process_owner
+    from s4c_lib.ingest.remote import Access
     from s4c_lib.ingest.steps import run_all
+    from s4c_lib.vault import environment_vault
 
     database = session.database
     with database.begin() as connection:
@@ -136,7 +151,30 @@ def _run(session: Session, job_id: int, requery: bool) -> IngestOutcome:
             for satellite in context.satellites:
                 search_again(connection, job.season_id, satellite)
     owner = process_owner(job_id, "ingest")
-    return run_all(database, context, owner=owner, clock=utc_now, job_id=job_id, phase=progress)
+    return run_all(
+        database,
+        context,
+        owner=owner,
+        clock=utc_now,
+        job_id=job_id,
+        access=Access(environment_vault()),
+        wait=_Waiting() if wait else None,
+        phase=progress,
+    )
+
+
+class _Waiting:
+    """Spends the time until products come online; says what it waits for whenever that changes."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, seconds: float, text: str) -> None:
+        """Wait."""
+        if text != self._said:
+            note(f"waiting: {text} ('--no-wait' leaves that to a later run)")
+            self._said = text
+        time.sleep(seconds)
 
 
 def _close(session: Session, job_id: int, counts: dict[str, int]) -> Job:

@@ -93,3 +93,12 @@ def load_context(
     # A satellite nobody serves is not searched; `s4c doctor` and readiness say so.
     served = {satellite: found for satellite, found in sources.items() if found}
     return IngestContext(site, season, parameters, tiles, served, before)
+
+
+def context_of_job(database: Database, job_id: int, *, today: date) -> IngestContext:
+    """Read the context of an ingest job: its season, its own parameter values, its interval."""
+    with database.begin() as connection:
+        job = get_job(connection, job_id)
+    occurrence = job.params.get("occurrence")
+    before = None if occurrence is None else date.fromisoformat(occurrence)
+    return load_context(database, job.season_id, today=today, before=before, job_id=job_id)

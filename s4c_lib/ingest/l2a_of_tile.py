@@ -12,14 +12,16 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import l2a_chains, units
+from s4c_lib.catalog import l2a_chains
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.units import Unit
-from s4c_lib.errors import ConflictError, DiskFullError, LeaseLostError, Sen4capError
+from s4c_lib.errors import ConflictError, DiskFullError, Sen4capError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.executors import chain_of, executor_of, request_of
+from s4c_lib.ingest.room import guard_products
 from s4c_lib.ingest.selection import L1C_EXECUTORS
+from s4c_lib.ingest.unit_work import require_held
 from s4c_lib.preprocessing.executor import ExecutorStatus
 from s4c_lib.preprocessing.implementations import implementation_conflict
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a
@@ -112,7 +114,8 @@ def make_l2a(
 
     Raises
     ------
-    ChainWaitsError : a chain of dates cannot start yet. DiskFullError : nothing can be written.
+    ChainWaitsError : a chain of dates cannot start yet.
+    DiskFullError : nothing can be written, or the disk guard holds pre-processing back.
     LeaseLostError : the unit was given to another worker meanwhile; a program that ran for it has been ended.
     """
     options = PublishOptions.of(context.parameters.values, unit.config_hash)
@@ -120,6 +123,9 @@ def make_l2a(
     work = _work(context, unit, acquisition)
     site = context.site.geometry
     folder = _folder(context, unit, acquisition)
+    if acquisition.kind == "s2_l1c" or options.cog:
+        # links need no room
+        guard_products(context, satellite=acquisition.satellite, input_bytes=acquisition.size_bytes or 0)
     if acquisition.kind == "s2_l1c":
         return _computed(database, context, unit, acquisition, options, folder, work, owner, clock)
     try:
@@ -172,7 +178,7 @@ def _computed(
         work_dir=work,
         output_dir=native,
         now=clock(),
-        heartbeat=lambda _: _require_held(database, unit, owner),
+        heartbeat=lambda _: require_held(database, unit, owner),
     )
     result = compute_l2a(executor, request)
     for text in result.warnings:
@@ -221,11 +227,3 @@ def _shares(product: PublishedL2A | None) -> dict[str, Any]:
     if product is None:
         return {}
     return {"cloud_pct": product.percentages.get("cloud"), "snow_pct": product.percentages.get("snow")}
-
-
-def _require_held(database: Database, unit: Unit, owner: str) -> None:
-    """Raise when the unit is no longer this worker's: the program that runs for it is then ended."""
-    with database.begin() as connection:
-        found = next((one for one in units.units_of(connection, unit.acquisition_id) if one.id == unit.id), None)
-    if found is None or found.lease_owner != owner:
-        raise LeaseLostError(f"Unit {unit.id} is no longer held by {owner}.")

@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 
 from s4c_lib.catalog import l2a_chains, products, unit_claims, units
-from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.products import NewProduct, ProductFile
@@ -34,6 +33,7 @@ from s4c_lib.ingest.l2a_of_tile import (
 )
 from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.ingest.register import SOFTWARE_VERSION
+from s4c_lib.ingest.unit_work import fetch_again
 from s4c_lib.preprocessing.executor import NEVER_RETRIED
 from s4c_lib.preprocessing.publish_folder import PublishedL2A
 from s4c_lib.reasons import Reason, reason_of
@@ -135,7 +135,7 @@ def _one(
 ) -> None:
     path = Path(str(acquisition.full_path))
     if not path.exists():
-        _fetch_again(database, unit, acquisition, owner, path)
+        fetch_again(database, unit, acquisition, owner)
         outcome.failed += 1
         outcome.reasons[Reason.INPUT_MISSING] = outcome.reasons.get(Reason.INPUT_MISSING, 0) + 1
         return
@@ -176,27 +176,6 @@ def _one(
         reason, text = unforeseen(error, acquisition.source_product_name)
         verdict = L2aVerdict(None, reason, text, retryable=True)
     _record(database, context, unit, acquisition, verdict, owner, job_id, clock(), outcome)
-
-
-def _fetch_again(database: Database, unit: Unit, acquisition: Acquisition, owner: str, path: Path) -> None:
-    """A link whose target went, or files removed by hand: the acquisition is queued, its units wait."""
-    with database.begin() as connection:
-        units.postpone(
-            connection,
-            unit.id,
-            owner=owner,
-            reason=str(Reason.INPUT_MISSING),
-            error=f"{path} is gone",
-            until=acquisition.sensing_start,
-        )
-        transition(
-            connection,
-            [acquisition.id],
-            AcquisitionState.QUEUED,
-            actor=owner,
-            reason=str(Reason.INPUT_MISSING),
-            error=f"{path} is gone",
-        )
 
 
 def _record(

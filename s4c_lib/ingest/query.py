@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,25 +25,24 @@ from s4c_lib.catalog.data_sources import DataSource
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.query_windows import QueryWindow
 from s4c_lib.catalog.vocabulary import SATELLITE_OF_NAME
-from s4c_lib.errors import Sen4capError, SourceError
+from s4c_lib.ingest.clock import Wait
 from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.remote import Access, RemoteSources
+from s4c_lib.ingest.search import Searcher, WindowAnswer, asked_kinds
 from s4c_lib.ingest.selection import SelectionRules, why_ignored
 from s4c_lib.reasons import Reason
-from s4c_lib.sources.archive_index import ArchiveIndex
-from s4c_lib.sources.local_archive import LocalArchive
-from s4c_lib.sources.model import Candidate, Query, Rejected
-from s4c_lib.sources.product_kinds import ProductKind, Satellite
+from s4c_lib.sources.model import Candidate
+from s4c_lib.sources.opening import SEARCHED
 from s4c_lib.sources.product_names import parse_product_name
 
 log = structlog.get_logger(__name__)
 
-SEARCHED: Mapping[str, tuple[Satellite, ...]] = {
-    "s1": (Satellite.SENTINEL1,),
-    "s2": (Satellite.SENTINEL2,),
-    "l8": (Satellite.LANDSAT8, Satellite.LANDSAT9),
-}
 # Things a later search may find healed; their window is searched again although it is settled.
 MAY_HEAL = frozenset({"input_corrupt", "dangling_link", "unreadable"})
+
+# Longer pauses are left to a later run.
+LONGEST_WAITS = timedelta(minutes=10)
+SHORTEST_WAIT = timedelta(seconds=1)
 
 Progress = Callable[[int, int, str], None]
 """Called with (windows done, windows in all, what was just searched)."""
@@ -55,18 +54,21 @@ class QueryOutcome:
 
     windows: int = 0
     windows_failed: int = 0
+    windows_put_off: int = 0
     found: int = 0
     new: int = 0
     queued: int = 0
     ignored: int = 0
     rejected: int = 0
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         """Return the numbers for a job or an XCom."""
         return {
             "windows": self.windows,
             "windows_failed": self.windows_failed,
+            "windows_put_off": self.windows_put_off,
             "found": self.found,
             "new": self.new,
             "queued": self.queued,
@@ -81,8 +83,18 @@ def store_windows(connection: Connection, context: IngestContext) -> None:
         query_windows.store_windows(connection, context.season.id, satellite, context.windows(satellite))
 
 
-def due_windows(connection: Connection, context: IngestContext, now: datetime) -> list[QueryWindow]:
-    """Return the windows a run searches now: due ones, and settled ones where something may have healed."""
+def due_windows(
+    connection: Connection, context: IngestContext, now: datetime, rules: SelectionRules | None = None
+) -> list[QueryWindow]:
+    """Return the windows a run searches now: due ones, and settled ones that are worth another look.
+
+    Those are windows where something may have healed, and those of whose satellite the season now uses product kinds
+    that the catalogues were not asked for.
+
+    Parameters
+    ----------
+    rules : what the season uses; None when a change of that is of no interest.
+    """
     pause = timedelta(minutes=float(context.parameters["downloader.retry_interval_minutes"]))
     found = []
     for satellite in context.satellites:
@@ -95,14 +107,30 @@ def due_windows(connection: Connection, context: IngestContext, now: datetime) -
             before=context.before,
         )
         seen = {item.id for item in due}
+        catalogues = any(source.remote and source.can_query for source in context.sources[satellite])
+        kinds = set() if rules is None or not catalogues else {str(kind) for kind in asked_kinds(satellite, rules)}
         for item in query_windows.list_windows(connection, context.season.id, satellite):
             healing = any(_may_heal(item, entry["reason"], entry["path"]) for entry in item.rejected)
             rested = item.last_success is not None and item.last_success + pause <= now
             in_run = context.before is None or item.window.date_from < context.before
-            if item.id not in seen and healing and rested and in_run:
+            # what was never searched, or failed, is due by itself
+            other_kinds = item.last_success is not None and item.state == "succeeded" and not kinds <= set(item.asked)
+            if item.id not in seen and in_run and ((healing and rested) or other_kinds):
                 due.append(item)
         found.extend(due)
     return sorted(found, key=lambda item: (item.window.date_from, item.satellite))
+
+
+def windows_in_pause(connection: Connection, context: IngestContext, now: datetime) -> list[QueryWindow]:
+    """Return the windows of a run that failed or were put off, and are due again later."""
+    return [
+        item
+        for satellite in context.satellites
+        for item in query_windows.list_windows(connection, context.season.id, satellite)
+        if item.next_attempt_at is not None
+        and item.next_attempt_at > now
+        and (context.before is None or item.window.date_from < context.before)
+    ]
 
 
 def _may_heal(item: QueryWindow, code: str, path: str) -> bool:
@@ -125,53 +153,54 @@ def run_query(
     now: datetime,
     actor: str,
     l2a_executors: frozenset[str] = frozenset(),
+    access: Access | None = None,
     progress: Progress | None = None,
+    clock: Callable[[], datetime] | None = None,
+    wait: Wait | None = None,
 ) -> QueryOutcome:
     """Search every due window and store the result, one transaction a window.
 
     A window that fails is due again after a pause; the others go on, and what its other sources offer is stored.
+
+    Parameters
+    ----------
+    now : a window that is searched well counts as searched then.
+    access : gives the accounts of remote sources; None where there are none.
+    clock : of the pauses that sources ask for; None: it is always ``now``.
+    wait : spends the time until a source that asked to wait a few minutes may be asked again; None puts its windows off.
     """
     rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
     outcome = QueryOutcome()
     with database.begin() as connection:
         store_windows(connection, context)
-        due = due_windows(connection, context, now)
+        due = due_windows(connection, context, now, rules)
         reported = query_windows.rejected_elsewhere(connection, context.season.id, [item.id for item in due])
-    indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]] = {}
-    for done, item in enumerate(due, start=1):
-        label = f"{item.satellite} {item.window.date_from}..{item.window.date_to}"
-        with database.begin() as connection:
-            query_windows.start(connection, item.id, now)
-        candidates, rejected, errors = _search(context, item, indexes)
-        with database.begin() as connection:
-            # other sites may be storing or settling the same ones
-            lock_known(connection, [candidate.name.name for _, candidate in candidates])
-            for source, candidate in candidates:
-                outcome.new += _store(connection, context, source, candidate, rules, actor)
-            # What has no date comes with every window: it is reported once a season.
-            # What may heal is kept with its window each time, and first: the list is cut when it is long.
-            fresh = [entry for entry in rejected if entry.path not in reported]
-            kept = [entry for entry in rejected if _may_heal(item, entry.code, entry.path)]
-            kept += [entry for entry in fresh if not _may_heal(item, entry.code, entry.path)]
-            reported.update(entry.path for entry in fresh)
-            if errors:
-                query_windows.fail(connection, item.id, now=now, error="; ".join(errors))
-            else:
-                query_windows.succeed(
-                    connection,
-                    item.id,
-                    now=now,
-                    result_count=len(candidates),
-                    rejected=[{"path": entry.path, "reason": entry.code, "text": entry.text} for entry in kept],
-                )
-        outcome.windows += not errors
-        outcome.windows_failed += bool(errors)
-        outcome.errors.extend(f"{label}: {error}" for error in errors)
-        outcome.found += len(candidates)
-        outcome.rejected += len(fresh)
-        log.info("query window searched", window=label, found=len(candidates), rejected=len(fresh), errors=errors)
-        if progress is not None:
-            progress(done, len(due), label)
+    moment = clock or (lambda: now)
+    with RemoteSources(database, context.parameters, access or Access(), clock=moment) as remote:
+        searcher = Searcher(context, rules, remote)
+        patience = None if wait is None else _Patience(wait, moment)
+        for done, item in enumerate(due, start=1):
+            label = f"{item.satellite} {item.window.date_from}..{item.window.date_to}"
+            with database.begin() as connection:
+                query_windows.start(connection, item.id, now)
+            answer = searcher.search(item)
+            while answer.put_off is not None and patience is not None and patience.waited(answer.put_off, label):
+                answer = searcher.search(item)
+            with database.begin() as connection:
+                fresh = _store_answer(connection, context, item, answer, rules, outcome, reported, now, moment(), actor)
+            outcome.errors.extend(f"{label}: {error}" for error in answer.errors)
+            # a source in its pause is told once, not once a window
+            outcome.warnings.extend(text for text in answer.warnings if text not in outcome.warnings)
+            log.info(
+                "query window searched",
+                window=label,
+                found=len(answer.candidates),
+                rejected=fresh,
+                errors=answer.errors,
+                put_off=None if answer.put_off is None else str(answer.put_off),
+            )
+            if progress is not None:
+                progress(done, len(due), label)
     with database.begin() as connection:
         changed = changed_selection(connection, context, l2a_executors)
         for number, reason in changed.items():
@@ -180,6 +209,28 @@ def run_query(
         settled = settle_selection(connection, context.site.id, actor=actor)
     outcome.queued, outcome.ignored = settled["queued"], settled["ignored"]
     return outcome
+
+
+class _Patience:
+    """Waits for sources, as long and as often as one search may."""
+
+    def __init__(self, wait: Wait, clock: Callable[[], datetime]) -> None:
+        self._wait = wait
+        self._clock = clock
+        self._left = LONGEST_WAITS
+
+    def waited(self, until: datetime, label: str) -> bool:
+        """Wait until a moment; False where that is too long."""
+        pause = until - self._clock()
+        if pause > self._left:
+            return False
+        # one that asks for no time at all, again and again, is not asked for ever
+        spent = max(pause, SHORTEST_WAIT)
+        self._left -= spent
+        self._wait(
+            spent.total_seconds(), f"the search of {label} goes on at {until:%H:%M:%S}Z, the sources ask to wait"
+        )
+        return True
 
 
 def changed_selection(
@@ -198,59 +249,55 @@ def changed_selection(
     return changed
 
 
-def _search(
+def _store_answer(
+    connection: Connection,
     context: IngestContext,
     item: QueryWindow,
-    indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]],
-) -> tuple[list[tuple[DataSource, Candidate]], list[Rejected], list[str]]:
-    """Ask every source of the window's satellite; the first by priority that offers a product supplies it.
-
-    Returns
-    -------
-    candidates, rejected, errors : an error is what a source that does not answer says, one line.
-    """
-    candidates: dict[str, tuple[DataSource, Candidate]] = {}
-    rejected: list[Rejected] = []
-    errors: list[str] = []
-    for source in context.sources[item.satellite]:
-        if not source.can_query:
-            continue
-        try:
-            archive, index = _archive(source, indexes)
-        except Sen4capError as error:
-            errors.append(error.one_line)
-            log.warning("source does not answer", source=source.name, error=error.one_line, code=error.code)
-            continue
-        for satellite in SEARCHED[item.satellite]:
-            query = Query(
-                satellite=satellite,
-                kinds=frozenset(ProductKind),
-                date_from=item.window.date_from,
-                date_to=item.window.date_to,
-                geometry=context.site.geometry,
-                tiles=context.tiles,
-            )
-            answer = archive.search(query, index)
-            for candidate in answer.candidates:
-                candidates.setdefault(candidate.name.name, (source, candidate))
-            rejected.extend(answer.rejected)
-    # in one order for every site: two that store the same new products at once wait, but not for each other
-    return [candidates[name] for name in sorted(candidates)], rejected, errors
-
-
-def _archive(
-    source: DataSource, indexes: dict[tuple[str, str | None], tuple[LocalArchive, ArchiveIndex]]
-) -> tuple[LocalArchive, ArchiveIndex]:
-    """Open a local archive once a run: its index is shared by all windows and satellites."""
-    key = (str(source.local_root), source.path_template)
-    if key not in indexes:
-        archive = LocalArchive(Path(key[0]), source.path_template, name=source.name)
-        health = archive.health()
-        if not health.ok:
-            # an empty folder is an archive that is not mounted: no product there proves nothing
-            raise SourceError(f"{source.name}: {health.text}", hint="check the source's local_root and its mount")
-        indexes[key] = (archive, archive.open_index())
-    return indexes[key]
+    answer: WindowAnswer,
+    rules: SelectionRules,
+    outcome: QueryOutcome,
+    reported: set[str],
+    now: datetime,
+    ended: datetime,
+    actor: str,
+) -> int:
+    """Store what a window's search came to; returns how many rejected entries were not reported before."""
+    # other sites may be storing or settling the same ones; in one order for every site, so that two that store the
+    # same new products at once wait, but not for each other
+    names = sorted(answer.candidates)
+    lock_known(connection, names)
+    for name in names:
+        # the source that is to supply it comes last: that is the one remembered
+        created = [
+            _store(connection, context, source, candidate, rules, actor)
+            for source, candidate in answer.candidates[name]
+        ]
+        outcome.new += any(created)
+    # What has no date comes with every window: it is reported once a season.
+    # What may heal is kept with its window each time, and first: the list is cut when it is long.
+    fresh = [entry for entry in answer.rejected if entry.path not in reported]
+    kept = [entry for entry in answer.rejected if _may_heal(item, entry.code, entry.path)]
+    kept += [entry for entry in fresh if not _may_heal(item, entry.code, entry.path)]
+    reported.update(entry.path for entry in fresh)
+    outcome.found += len(names)
+    outcome.rejected += len(fresh)
+    if answer.errors:
+        outcome.windows_failed += 1
+        query_windows.fail(connection, item.id, now=ended, error="; ".join(answer.errors))
+    elif answer.put_off is not None:
+        outcome.windows_put_off += 1
+        query_windows.put_off(connection, item.id, until=answer.put_off, reason="; ".join(answer.warnings))
+    else:
+        outcome.windows += 1
+        query_windows.succeed(
+            connection,
+            item.id,
+            now=now,
+            result_count=len(names),
+            rejected=[{"path": entry.path, "reason": entry.code, "text": entry.text} for entry in kept],
+            asked=[str(kind) for kind in answer.asked],
+        )
+    return len(fresh)
 
 
 def _store(

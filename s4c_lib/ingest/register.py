@@ -18,6 +18,7 @@ from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import LeaseLostError
 from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.radar_units import settle_radar
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_kinds import ProductKind
 
@@ -30,6 +31,8 @@ _PRODUCT_TYPE = {
     ProductKind.S1_AMP: ("s1_l2a_amp", "l2s1"),
     ProductKind.S1_COHE: ("s1_l2a_cohe", "l2s1"),
 }
+# Their units follow from pairs and datatakes.
+_RAW_RADAR = frozenset({ProductKind.S1_SLC, ProductKind.S1_GRD})
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ def run_register(
         unit_claims.expire(connection, clock())
         fetched = transfers.downloaded(connection, context.site.id, list(context.satellites))
         attempts = 1 + int(context.parameters["processor.l2a.optical.max-retries"])
+        fetched = [acquisition for acquisition in fetched if ProductKind(acquisition.kind) not in _RAW_RADAR]
         for acquisition in fetched:
             processor = "l2s1" if acquisition.satellite == "s1" else "l2a"
             units.ensure_units(
@@ -73,6 +77,7 @@ def run_register(
                 max_attempts=attempts,
                 executor=_executor(context, acquisition),
             )
+    settle_radar(database, context, now=clock(), actor=owner)
     for acquisition in fetched:
         if ProductKind(acquisition.kind) not in _PRODUCT_TYPE:
             outcome.waiting += 1

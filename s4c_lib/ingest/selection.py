@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.vocabulary import SATELLITE_OF_NAME
+from s4c_lib.ingest.radar_inputs import RadarInputs
 from s4c_lib.parameters import Snapshot
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.model import Candidate
@@ -14,8 +15,6 @@ from s4c_lib.sources.product_names import parse_product_name
 
 # Implementations of L2A that need no program: the product is used as it comes.
 READY_MADE_L2A = {"esa": ProductKind.S2_L2A, "muscate": ProductKind.MUSCATE_L2A}
-# Programs this release can run on SLC and GRD: none yet, whatever processor.l2s1.executor says.
-S1_EXECUTORS: frozenset[str] = frozenset()
 L1C_EXECUTORS = frozenset({"maja", "sen2cor"})
 
 READY_MADE = frozenset(
@@ -37,8 +36,8 @@ class SelectionRules:
     ----------
     tiles : selected MGRS tiles.
     l2a_implementation : how L2A is obtained: esa, muscate, sen2cor or maja.
-    l2a_executors, s1_executor : programs configured here that make L2A from L1C, and backscatter and coherence
-        from SLC or GRD (``none`` where there is none).
+    l2a_executors : programs configured here that make L2A from L1C.
+    radar : what is made of SLC and GRD, and by what.
     max_cloud_pct : by satellite (``s2``, ``l8``).
     orbits : relative orbits to keep, by satellite (``s1``, ``s2``); all when empty.
     """
@@ -46,21 +45,28 @@ class SelectionRules:
     tiles: frozenset[str]
     l2a_implementation: str
     l2a_executors: frozenset[str]
-    s1_executor: str
-    coherence: bool
+    radar: RadarInputs
     orbits: dict[str, frozenset[int]]
     max_cloud_pct: dict[str, float]
 
+    @property
+    def coherence(self) -> bool:
+        """Whether coherence is wanted, whatever could make it."""
+        return self.radar.coherence
+
     @classmethod
     def of(cls, snapshot: Snapshot, tiles: frozenset[str], l2a_executors: frozenset[str]) -> SelectionRules:
-        """Read the rules from the parameters of a site and season."""
-        executor = str(snapshot["processor.l2s1.executor"])
+        """Read the rules from the parameters of a site and season.
+
+        Parameters
+        ----------
+        l2a_executors : all programs configured here, those for radar too.
+        """
         return cls(
             tiles=tiles,
             l2a_implementation=str(snapshot["processor.l2a.s2.implementation"]),
             l2a_executors=l2a_executors,
-            s1_executor=executor if executor in S1_EXECUTORS else "none",
-            coherence=bool(snapshot["processor.l2s1.compute.coherence"]),
+            radar=RadarInputs.of(snapshot, l2a_executors),
             orbits={
                 "s1": frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
                 "s2": frozenset(int(orbit) for orbit in snapshot["downloader.s2.orbits"]),
@@ -81,12 +87,14 @@ def why_ignored(product: Candidate | Acquisition, rules: SelectionRules) -> Reas
     if isinstance(product, Acquisition):
         kind, satellite = ProductKind(product.kind), product.satellite
         parsed = parse_product_name(product.source_product_name)
-        tier = None if parsed is None else parsed.tier
     else:
-        kind, tier = product.name.kind, product.name.tier
+        kind, parsed = product.name.kind, product.name
         satellite = SATELLITE_OF_NAME[product.name.satellite]
-    if reason := _level(kind, tier, rules):
+    if reason := why_left_out(kind, None if parsed is None else parsed.tier, rules):
         return reason
+    raw = kind in {ProductKind.S1_SLC, ProductKind.S1_GRD}
+    if raw and parsed is not None and (parsed.mode != "IW" or "VV" not in parsed.polarisations):
+        return Reason.OTHER_MODE
     if satellite in {"s1", "s2"} and product.tiles and not rules.tiles.intersection(product.tiles):
         return Reason.OTHER_TILE
     orbits = rules.orbits.get(satellite)
@@ -98,7 +106,13 @@ def why_ignored(product: Candidate | Acquisition, rules: SelectionRules) -> Reas
     return None
 
 
-def _level(kind: ProductKind, tier: str | None, rules: SelectionRules) -> Reason | None:
+def why_left_out(kind: ProductKind, tier: str | None, rules: SelectionRules) -> Reason | None:
+    """Return why a site leaves out every product of a kind, or None when it uses it.
+
+    Parameters
+    ----------
+    tier : of a Landsat product.
+    """
     match kind:
         case ProductKind.S2_L2A | ProductKind.MUSCATE_L2A:
             return None if READY_MADE_L2A.get(rules.l2a_implementation) is kind else Reason.NOT_WANTED
@@ -107,10 +121,7 @@ def _level(kind: ProductKind, tier: str | None, rules: SelectionRules) -> Reason
                 return Reason.NOT_WANTED
             return None if rules.l2a_implementation in rules.l2a_executors else Reason.NO_EXECUTOR
         case ProductKind.S1_SLC | ProductKind.S1_GRD:
-            if rules.s1_executor == "none":
-                return Reason.NO_EXECUTOR
-            wanted = ProductKind.S1_SLC if rules.coherence else ProductKind.S1_GRD
-            return None if kind is wanted else Reason.NOT_WANTED
+            return rules.radar.why_left_out(kind)
         case ProductKind.S1_AMP | ProductKind.S1_COHE:
             return None
         case ProductKind.LANDSAT_L2SP:

@@ -10,13 +10,18 @@ from datetime import datetime
 from typing import Protocol
 
 from s4c_lib.catalog import transfers
+from s4c_lib.catalog.acquisition_states import AcquisitionState
+from s4c_lib.catalog.acquisitions import list_acquisitions
 from s4c_lib.catalog.database import Database
-from s4c_lib.errors import DiskFullError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome
-from s4c_lib.ingest.fetch import prepare, run_fetch
-from s4c_lib.ingest.query import changed_selection, due_windows, run_query, store_windows
+from s4c_lib.ingest.fetch import prepare
+from s4c_lib.ingest.fetch_all import Wait, fetch_all
+from s4c_lib.ingest.query import changed_selection, due_windows, run_query, store_windows, windows_in_pause
+from s4c_lib.ingest.radar_executors import radar_programs
 from s4c_lib.ingest.register import run_register
+from s4c_lib.ingest.remote import Access
+from s4c_lib.ingest.selection import SelectionRules
 from s4c_lib.settings import Settings
 
 Progress = Callable[[int, int, str], None]
@@ -86,6 +91,7 @@ class DerivedStep:
 
 DERIVED = (
     DerivedStep("preprocess", "s4c_lib.ingest.preprocess", "l2a"),
+    DerivedStep("radar", "s4c_lib.ingest.radar", "radar"),
     DerivedStep("vegetation", "s4c_lib.ingest.vegetation", "l3b"),
     DerivedStep("statistics", "s4c_lib.ingest.statistics", "statistics"),
 )
@@ -112,16 +118,17 @@ def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
 
 
 def l2a_programs() -> frozenset[str]:
-    """Return the programs that make L2A of L1C and are configured here: products they need are selected."""
+    """Return the programs configured here that make L2A of L1C, or radar rasters: products they need are selected."""
     executors = importlib.import_module("s4c_lib.ingest.executors")
-    return frozenset(executors.configured(Settings()))
+    return frozenset(executors.configured(Settings())) | radar_programs(Settings())
 
 
 def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
     """Tell whether a run would search, fetch, register or make anything; the windows are brought up to date."""
     with database.begin() as connection:
         store_windows(connection, context)
-        if due_windows(connection, context, now) or changed_selection(connection, context, l2a_programs()):
+        rules = SelectionRules.of(context.parameters, context.tiles, l2a_programs())
+        if due_windows(connection, context, now, rules) or changed_selection(connection, context, l2a_programs()):
             return True
         first, stop = context.sensing_range()
         if transfers.anything_left(
@@ -137,12 +144,46 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
     return any(step.plan(database, context, now=now) for step in DERIVED)
 
 
+def nothing_to_do(database: Database, context: IngestContext, now: datetime) -> str:
+    """Say why `has_work` finds none: all is done, or what is left has to wait."""
+    first, stop = context.sensing_range()
+    with database.begin() as connection:
+        windows = windows_in_pause(connection, context, now)
+        failed = [
+            item.next_attempt_at
+            for item in list_acquisitions(
+                connection,
+                context.site.id,
+                date_from=first,
+                date_to=stop,
+                satellites=context.satellites,
+                states=[str(AcquisitionState.FAILED)],
+            )
+            if item.relevance == "selected" and item.next_attempt_at is not None
+        ]
+    if not windows and not failed:
+        return "every window is settled and nothing is left to fetch"
+    due = min([*failed, *(item.next_attempt_at for item in windows if item.next_attempt_at is not None)])
+    return (
+        f"{len(windows)} query windows and {len(failed)} acquisitions that failed are in their pause, the first until "
+        f"{due:%Y-%m-%d %H:%M:%S}Z; nothing else is left to do"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class IngestOutcome:
-    """What a whole ingest did: summed numbers, and a line for each query window that failed."""
+    """What a whole ingest did.
+
+    Attributes
+    ----------
+    counts : summed numbers.
+    errors : a line for each query window that failed.
+    warnings : what sources that were passed over, or hold products back, say.
+    """
 
     counts: dict[str, int]
     errors: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def _unseen(title: str) -> AbstractContextManager[Progress | None]:
@@ -156,34 +197,40 @@ def run_all(
     owner: str,
     clock: Callable[[], datetime],
     job_id: int | None = None,
+    access: Access | None = None,
+    wait: Wait | None = None,
     phase: Callable[[str], AbstractContextManager[Progress | None]] = _unseen,
 ) -> IngestOutcome:
     """Query, fetch, register and make L2A, L3B and statistics in this process.
 
     Parameters
     ----------
+    access : gives the accounts of remote sources; None where there are none.
+    wait : spends the time until products on tape come online, or a source that asked to wait may be asked again; None
+        leaves that to a later run.
     phase : opens the display of a phase (``search``, ``fetch <source>``); gives what progress is told to.
 
     Raises
     ------
     DiskFullError : the disk guard held transfers back; what was there before is registered.
     """
+    accounts = access or Access()
     with phase("search") as progress:
         queried = run_query(
-            database, context, now=clock(), actor=owner, l2a_executors=l2a_programs(), progress=progress
+            database,
+            context,
+            now=clock(),
+            actor=owner,
+            l2a_executors=l2a_programs(),
+            access=accounts,
+            progress=progress,
+            clock=clock,
+            wait=wait,
         )
     counts = queried.counts()
     prepare(database, context, now=clock(), actor=owner)
-    held_back: DiskFullError | None = None
-    for source in sorted({item.name for found in context.sources.values() for item in found if item.can_download}):
-        try:
-            with phase(f"fetch {source}") as progress:
-                fetched = run_fetch(database, context, source, owner=owner, clock=clock, progress=progress).counts()
-        except DiskFullError as error:
-            held_back = error
-            continue
-        for key, value in fetched.items():
-            counts[key] = counts.get(key, 0) + value
+    fetched = fetch_all(database, context, owner=owner, clock=clock, access=accounts, wait=wait, phase=phase)
+    counts |= fetched.counts
     counts |= run_register(database, context, owner=owner, job_id=job_id, clock=clock).counts()
     for item in DERIVED:
         planned = item.plan(database, context, now=clock())
@@ -194,9 +241,9 @@ def run_all(
                 )
             for key, value in step_counts(item, made).items():
                 counts[key] = counts.get(key, 0) + value
-    if held_back is not None:
-        raise held_back
-    return IngestOutcome(counts, tuple(queried.errors))
+    if fetched.disk_full is not None:
+        raise fetched.disk_full
+    return IngestOutcome(counts, tuple(queried.errors), (*queried.warnings, *fetched.held_back))
 
 
 def _of(planned: int, progress: Progress | None) -> Progress | None:

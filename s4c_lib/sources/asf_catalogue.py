@@ -13,7 +13,7 @@ from s4c_lib.errors import InputError, Sen4capError, SourceError, SourceRefusedE
 from s4c_lib.sources.asf_answers import found_product, parsed_address
 from s4c_lib.sources.asf_queries import LEVELS, PLATFORM, searches
 from s4c_lib.sources.asf_session import CATALOGUE_HOST, LOGIN_HOST, host_of, open_session, trusted_hosts
-from s4c_lib.sources.catalogue import CatalogueOptions, Download
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
 from s4c_lib.sources.credentials import Credentials, without_secrets
 from s4c_lib.sources.found_products import FoundProduct, file_name_of, named, search_result
 from s4c_lib.sources.http_faults import source_error
@@ -107,8 +107,10 @@ class AsfCatalogue:
             checksum=checksum,
         )
 
-    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    def order(self, candidates: Sequence[Candidate], taken: Taken = untold) -> Mapping[str, str]:
         """See `Catalogue.order`: everything is online, nothing is refused."""
+        for candidate in candidates:
+            taken(candidate.name.name)
         return {}
 
     def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:

@@ -20,6 +20,14 @@ def open_gate() -> None:
     """Let every request pass: the gate of a source without a rate limit."""
 
 
+Taken = Callable[[str], None]
+"""Told the name of each product whose order a provider has taken."""
+
+
+def untold(_: str) -> None:
+    """Tell nobody which orders were taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checksum:
     """What a provider says of the bytes: ``algorithm`` as hashlib names it, ``digest`` in lower-case hex."""
@@ -101,12 +109,21 @@ class Catalogue(Protocol):
         ProductOfflineError : it must be ordered first.
         """
 
-    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    def order(self, candidates: Sequence[Candidate], taken: Taken = untold) -> Mapping[str, str]:
         """Ask for products that are offline, as many as given.
+
+        Parameters
+        ----------
+        taken : told each product as soon as the provider has taken its order.
 
         Returns
         -------
         By product name, for those the provider refused to order, why; empty when all are ordered.
+
+        Raises
+        ------
+        SourceThrottledError, SourceRefusedError, SourceError : of the provider, not of one product. What ``taken`` was
+            told stays ordered; the rest was not asked for, and is by the next call.
         """
 
     def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:

@@ -17,7 +17,7 @@ from s4c_lib.errors import (
     SourceRefusedError,
     SourceThrottledError,
 )
-from s4c_lib.sources.catalogue import CatalogueOptions, Download
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
 from s4c_lib.sources.credentials import Credentials, without_secrets
 from s4c_lib.sources.dhus_answers import checksum_of, found_product, parsed_address
 from s4c_lib.sources.dhus_queries import PLATFORMS, product_types, queries
@@ -115,24 +115,21 @@ class DhusCatalogue:
             checksum=checksum,
         )
 
-    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
-        """See `Catalogue.order`. Once the quota of retrievals is used up, the rest is refused without asking.
+    def order(self, candidates: Sequence[Candidate], taken: Taken = untold) -> Mapping[str, str]:
+        """See `Catalogue.order`.
 
         Raises
         ------
-        SourceThrottledError, SourceRefusedError, SourceError : of the server, not of one product. Some may have been
-            ordered before; ordering them again does no harm.
+        SourceThrottledError : the account's quota of retrievals is used up, or as the following.
+        SourceRefusedError, SourceError : of the server, not of one product.
         """
         refused: dict[str, str] = {}
-        waiting = list(candidates)
-        while waiting:
-            candidate = waiting.pop(0)
-            refusal, is_quota = self._trigger(candidate)
-            if refusal is not None:
+        for candidate in candidates:
+            refusal = self._trigger(candidate)
+            if refusal is None:
+                taken(candidate.name.name)
+            else:
                 refused[candidate.name.name] = refusal
-            if is_quota and refusal is not None:
-                refused |= {other.name.name: refusal for other in waiting}
-                break
         return refused
 
     def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:
@@ -193,8 +190,8 @@ class DhusCatalogue:
             if self._options.page_delay_seconds > 0:
                 time.sleep(self._options.page_delay_seconds)
 
-    def _trigger(self, candidate: Candidate) -> tuple[str | None, bool]:
-        """Ask for one product. Why it was refused (None: it was not), and whether the quota was the reason."""
+    def _trigger(self, candidate: Candidate) -> str | None:
+        """Ask for one product; why it was refused, None where it was not."""
         from sentinelsat.exceptions import LTAError
 
         uuid, _ = parsed_address(candidate.address)
@@ -206,17 +203,18 @@ class DhusCatalogue:
                 except LTAError as error:
                     reason = str(error.response.headers.get("cause-message") or "")
                     translated = source_error(error, f"{self.name}: {what}", self._secrets)
-                    is_quota = "quota" in reason.lower()
+                    text = " ".join(without_secrets(reason, self._secrets).split()) or translated.message
+                    if "quota" in reason.lower():
+                        raise SourceThrottledError(
+                            f"{self.name}: {text}", hint="the quota 'orders' of the source keeps below it"
+                        ) from None
                     # A 403 without that word refuses the account, a 503 with a time speaks for the whole server.
-                    if isinstance(translated, SourceThrottledError):
+                    if isinstance(translated, SourceThrottledError | SourceRefusedError):
                         raise translated from None
-                    if isinstance(translated, SourceRefusedError) and not is_quota:
-                        raise translated from None
-                    text = without_secrets(reason, self._secrets) or translated.message
-                    return " ".join(text.split()), is_quota
+                    return text
         except ProductGoneError as error:
-            return error.message, False
-        return None, False
+            return error.message
+        return None
 
     @contextmanager
     def _faults(self, activity: str, *, product: bool = False) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from shapely.geometry import Polygon, box
 
 from s4c_lib.errors import InputError, NotFoundError, ProductOfflineError, SourceError
-from s4c_lib.sources.catalogue import CatalogueOptions, Download
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
 from s4c_lib.sources.credentials import Credentials
 from s4c_lib.sources.eodag_collections import collections_of
 from s4c_lib.sources.eodag_login import Login, hosts_of
@@ -133,9 +133,9 @@ class EodagCatalogue:
             checksum=address.stated_checksum,
         )
 
-    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
-        """Ask for products on tape, one request for each; see `EodagOrders.order`."""
-        return self._orders.order(candidates)
+    def order(self, candidates: Sequence[Candidate], taken: Taken = untold) -> Mapping[str, str]:
+        """Ask for products on tape, one request for each; see `Catalogue.order`."""
+        return self._orders.order(candidates, taken)
 
     def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:
         """By product name, whether each can be fetched now; from few searches. What is not listed is left out."""

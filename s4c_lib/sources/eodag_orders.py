@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import shapely
 
-from s4c_lib.errors import SourceError, SourceRefusedError
-from s4c_lib.sources.catalogue import Gate
+from s4c_lib.errors import SourceRefusedError
+from s4c_lib.sources.catalogue import Gate, Taken
 from s4c_lib.sources.eodag_login import Login, hosts_of
 from s4c_lib.sources.eodag_products import EodagAddress
 from s4c_lib.sources.eodag_provider import Translated
@@ -40,24 +41,20 @@ class EodagOrders:
         self._gate = gate
         self._timeout = timeout_seconds
 
-    def order(self, candidates: Sequence[Candidate]) -> dict[str, str]:
-        """Order each; by product name, why not.
+    def order(self, candidates: Sequence[Candidate], taken: Taken) -> dict[str, str]:
+        """Order each; by product name, why not. See `Catalogue.order`.
 
         Raises
         ------
-        SourceError : the provider is away, asks to wait or refuses the account, and nothing was ordered. Had something
-            been, the rest is reported as not ordered instead.
+        SourceError : the provider is away, asks to wait or refuses the account. The next product would meet the same,
+            and asking on would use up what the provider allows.
         """
         refused: dict[str, str] = {}
-        for number, candidate in enumerate(candidates):
-            try:
-                reason = self._one(candidate)
-            except SourceError as error:
-                if number == len(refused):  # none was ordered yet
-                    raise
-                # The next would meet the same, and asking on would use up what the provider allows.
-                return refused | {left.name.name: f"not ordered: {error}" for left in candidates[number:]}
-            if reason is not None:
+        for candidate in candidates:
+            reason = self._one(candidate)
+            if reason is None:
+                taken(candidate.name.name)
+            else:
                 refused[candidate.name.name] = reason
         return refused
 
@@ -67,11 +64,10 @@ class EodagOrders:
             return f"{self._name}: the provider has no way to order {candidate.name.name} over HTTP"
         url = address.order or address.url or ""
         headers = self._login.headers(url)
-        try:
+        with suppress(SourceRefusedError):
             return self._send(candidate, address, headers)
-        except SourceRefusedError:
-            # A token may have ended at the provider before its time.
-            return self._send(candidate, address, self._login.headers(url, renew=True))
+        # A token may have ended at the provider before its time. Not in a handler: what fails now is another fault.
+        return self._send(candidate, address, self._login.headers(url, renew=True))
 
     def _send(self, candidate: Candidate, address: EodagAddress, headers: dict[str, str]) -> str | None:
         self._gate()
@@ -116,7 +112,7 @@ class EodagOrders:
                 if not answer.is_redirect:
                     break
                 url = urljoin(url, answer.headers["Location"])
-        if answer.status_code < requests.codes.bad_request:
+        if answer.ok:
             return None
         error = of_response(answer.status_code, answer.headers, what, secrets=self._login.secrets())
         if _about_product(answer.status_code):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from s4c_lib.errors import InputError, ProductGoneError, ProductOfflineError, SourceError
-from s4c_lib.sources.catalogue import CatalogueOptions, Download
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
 from s4c_lib.sources.credentials import Credentials, without_secrets
 from s4c_lib.sources.found_products import FoundProduct, halves, named, search_result
 from s4c_lib.sources.model import Candidate, HealthReport, Query, SearchResult, StorageState
@@ -123,7 +123,7 @@ class UsgsCatalogue:
         reason = self._clean(_reason(refused, scene))
         raise SourceError(f"{self.name}: cannot fetch {name}: {reason}", hint="it is tried again")
 
-    def order(self, candidates: Sequence[Candidate]) -> Mapping[str, str]:
+    def order(self, candidates: Sequence[Candidate], taken: Taken = untold) -> Mapping[str, str]:
         """See `Catalogue.order`. Asking again for what is being prepared does no harm."""
         refusal: dict[str, str] = {}
         for _, some in _by_dataset(candidates):
@@ -138,6 +138,7 @@ class UsgsCatalogue:
             for bundle in asked:
                 # Where accepted ones come without their ids, only those named as refused are.
                 if bundle.scene in accepted or ("" in accepted and bundle.scene not in refused):
+                    taken(bundle.name)
                     continue
                 refusal[bundle.name] = self._clean(_reason(refused, bundle.scene))
         return refusal

@@ -41,7 +41,20 @@ def main() -> None:
     }
     done = time.perf_counter()
     heavy = sorted(
-        {"geopandas", "rasterio", "pyogrio", "pandas", "psycopg2", "shapely", "httpx", "yoyo"} & set(sys.modules)
+        {
+            "geopandas",
+            "rasterio",
+            "pyogrio",
+            "pandas",
+            "psycopg2",
+            "shapely",
+            "httpx",
+            "yoyo",
+            "eodag",
+            "asf_search",
+            "sentinelsat",
+        }
+        & set(sys.modules)
     )
     print(
         json.dumps(

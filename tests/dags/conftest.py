@@ -71,7 +71,7 @@ def declarations_of(site: str, *, enabled: bool = True) -> DagEntry:
 
 
 def manifest_of(*found: DagEntry) -> Manifest:
-    return Manifest(dags=found, pools={"cpu": 2, "memory": 1, "db_write": 2, "ds_archive": 2})
+    return Manifest(dags=found, pools={"cpu": 2, "memory": 1, "db_write": 2, "s1": 1, "ds_archive": 2})
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ RunDags = Callable[..., list[dict[str, Any]]]
 def run_dags(database_url: str, tmp_path: Path, airflow_environment: dict[str, str]) -> RunDags:
     """Run DAGs of a manifest as Airflow's ``dag.test()`` does; returns the states of the runs and of their tasks.
 
-    Each run is given as `run_season_dag.py` takes it.
+    Each run is given as `run_season_dag.py` takes it. What it said is added to ``dags.log`` in the test's folder.
     """
     environment = {
         **airflow_environment,
@@ -140,6 +140,8 @@ def run_dags(database_url: str, tmp_path: Path, airflow_environment: dict[str, s
             text=True,
             timeout=400,
         )
+        with (tmp_path / "dags.log").open("a") as log:
+            log.write(answer.stdout + answer.stderr)
         assert answer.returncode == 0, answer.stderr[-3000:]
         print(answer.stderr[-2000:])  # shown when a test fails
         found: list[dict[str, Any]] = json.loads(answer.stdout.strip().splitlines()[-1])

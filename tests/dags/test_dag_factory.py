@@ -32,7 +32,8 @@ def test_parsing_needs_neither_database_nor_network_nor_heavy_imports(build: Bui
     found = build(manifest_of(*entries("alpha")), "--offline")
     assert found["import_errors"] == {}
     assert len(found["dags"]) == len(GLOBAL) + 4
-    assert not {"geopandas", "rasterio", "pyogrio", "yoyo"} & set(found["ours_imported"])
+    heavy = {"geopandas", "rasterio", "pyogrio", "yoyo", "eodag", "asf_search", "sentinelsat"}
+    assert not heavy & set(found["ours_imported"])
 
 
 def test_without_a_manifest_only_the_global_dags_exist(build: Build) -> None:
@@ -76,6 +77,54 @@ def test_a_disabled_season_keeps_its_tasks_and_loses_its_schedule(
     assert not running.catchup
     assert set(running.tags) == {"alpha", "2025", "s4c_l4a"}
     assert "s4c season backfill alpha 2025" in str(running.doc_md)
+
+
+def test_transfers_of_a_current_season_go_before_those_of_a_past_one() -> None:
+    """In one pool Airflow takes the heavier task; nothing else about the DAG's shape depends on the phase."""
+    from s4c_airflow.dag_factory import build as build_dag
+
+    weights, shapes = {}, set()
+    for phase in ("current", "past"):
+        entry = entries("alpha", phase=phase)[0]
+        dag = build_dag(entry, manifest_of(entry))
+        shapes.add(tuple(sorted(dag.task_dict)))
+        weights[phase] = dag.task_dict["fetch_archive"].priority_weight
+    assert weights["current"] > weights["past"]
+    assert len(shapes) == 1
+
+
+def test_radar_goes_on_beside_the_optical_steps_in_a_pool_of_its_own() -> None:
+    from s4c_airflow.dag_factory import build as build_dag
+
+    entry = entries("alpha")[0]
+    tasks = build_dag(entry, manifest_of(entry)).task_dict
+    assert tasks["radar"].pool == "s1"
+    assert tasks["plan_radar"].upstream_task_ids == {"register"}
+    assert tasks["radar"].upstream_task_ids == {"plan_radar"}
+    assert tasks["plan_statistics"].upstream_task_ids == {"register", "vegetation", "radar"}
+    assert "radar" not in tasks["plan_vegetation"].upstream_task_ids
+    assert {asset.name for asset in tasks["radar"].outlets} == {
+        "s4c://alpha/2025/s1_l2a_amp",
+        "s4c://alpha/2025/s1_l2a_cohe",
+    }
+
+
+def test_a_trigger_that_waits_for_tape_tells_no_account_and_comes_back_as_it_was() -> None:
+    from s4c_airflow.staged_trigger import StagedTrigger
+
+    trigger = StagedTrigger(7, "hub", "s4c_db", first_check_seconds=1, poll_seconds=5, fruitless=2)
+    path, arguments = trigger.serialize()
+    assert path == f"{StagedTrigger.__module__}.StagedTrigger"
+    assert StagedTrigger(**arguments).serialize() == (path, arguments)
+    assert arguments["first_check_seconds"] == 10, "Airflow fails runs whose triggers fire at once"
+    assert set(arguments) == {
+        "job_id",
+        "source",
+        "connection_id",
+        "first_check_seconds",
+        "poll_seconds",
+        "fruitless",
+    }
 
 
 def test_a_form_has_at_most_six_fields_and_refuses_wrong_values() -> None:

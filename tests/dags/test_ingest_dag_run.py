@@ -30,7 +30,7 @@ def ask(run_dags: RunDags) -> Ask:
     entry = replace(
         entries("alpha", "2021")[0], interval=("2021-05-20", "2022-02-01", 60), sources=("archive_of_alpha",)
     )
-    manifest = Manifest(dags=(entry,), pools={"cpu": 2, "memory": 1, "db_write": 2, "ds_archive_of_alpha": 2})
+    manifest = Manifest(dags=(entry,), pools={"cpu": 2, "memory": 1, "db_write": 2, "s1": 1, "ds_archive_of_alpha": 2})
 
     def run(*runs: dict[str, Any]) -> list[dict[str, Any]]:
         days = ({"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}} for day in range(2, 2 + len(runs)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from domain_rows import make_season, make_site, make_source
@@ -15,14 +17,21 @@ from sqlalchemy import Connection, text
 from s4c_lib.catalog import acquisitions, products, query_windows, sites
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.config_values import set_value
+from s4c_lib.catalog.data_sources import add_source
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.query_windows import QueryWindow
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
 from s4c_lib.ingest.context import IngestContext, load_context
-from s4c_lib.ingest.steps import has_work, run_all
+from s4c_lib.ingest.fetch import FetchOutcome, run_fetch
+from s4c_lib.ingest.fetch_all import Wait
+from s4c_lib.ingest.query import QueryOutcome, run_query
+from s4c_lib.ingest.remote import Access
+from s4c_lib.ingest.steps import IngestOutcome, has_work, run_all
 from s4c_lib.scheduling.dates import SeasonDates
+from s4c_lib.sources.credentials import Credentials
 from s4c_lib.synthetic.archive import ArchiveSummary, make_archive
+from s4c_lib.synthetic.hub import Hub
 
 START, END = date(2024, 3, 1), date(2024, 3, 22)
 TILES = ("31UFS", "31UGS")
@@ -108,14 +117,19 @@ def prepare(
     site = sites.set_enabled(connection, site, True)
     if source:
         make_source(connection, root, mode=mode)
-        for satellite in ("s1", "s2", "l8"):
-            set_value(connection, f"downloader.{satellite}.write-dir", str(downloads / satellite), actor="test")
-        set_value(connection, "storage.min_free_gb", 0, actor="test")
-        set_value(connection, "storage.products_path", str(downloads.parent / "products"), actor="test")
-        # these tests are about finding and fetching: products are registered as they come, none of these tiles has L3B
-        set_value(connection, "processor.l2a.optical.cog-tiffs", False, actor="test")
-        set_value(connection, "processor.l3b.lai.tiles_filter", ["01AAA"], actor="test")
+        set_storage(connection, downloads)
     return site, season
+
+
+def set_storage(connection: Connection, downloads: Path) -> None:
+    """Let everything lie in the test's own folder."""
+    for satellite in ("s1", "s2", "l8"):
+        set_value(connection, f"downloader.{satellite}.write-dir", str(downloads / satellite), actor="test")
+    set_value(connection, "storage.min_free_gb", 0, actor="test")
+    set_value(connection, "storage.products_path", str(downloads.parent / "products"), actor="test")
+    # these tests are about finding and fetching: products are registered as they come, none of these tiles has L3B
+    set_value(connection, "processor.l2a.optical.cog-tiffs", False, actor="test")
+    set_value(connection, "processor.l3b.lai.tiles_filter", ["01AAA"], actor="test")
 
 
 @pytest.fixture
@@ -128,3 +142,84 @@ def new_ingest(database: Database, tmp_path: Path) -> Callable[..., Ingest]:
         return Ingest(database, site, season, root, tmp_path / "downloads")
 
     return make
+
+
+ACCOUNT = Credentials("user", "a-password-nobody-may-see")
+CONNECTION = "hub_account"
+
+
+@dataclass
+class Remote(Ingest):
+    """A season whose source is the fake hub."""
+
+    hub: Hub
+    password: str = ACCOUNT.password or ""
+
+    @property
+    def access(self) -> Access:
+        return Access(vault={CONNECTION: ACCOUNT}.__getitem__)
+
+    def run(self, now: datetime = LATER, before: date | None = None) -> dict[str, int]:
+        return self.ingest(now, before).counts
+
+    def ingest(self, now: datetime = LATER, before: date | None = None, wait: Wait | None = None) -> IngestOutcome:
+        return run_all(
+            self.database, self.context(now, before), owner="test run", clock=lambda: now, access=self.access, wait=wait
+        )
+
+    def find(self, now: datetime = LATER) -> QueryOutcome:
+        return run_query(self.database, self.context(now), now=now, actor="test", access=self.access)
+
+    def fetch(self, source: str = "hub", now: datetime = LATER, **more: Any) -> FetchOutcome:
+        return run_fetch(
+            self.database, self.context(now), source, owner="test", clock=lambda: now, access=self.access, **more
+        )
+
+    def add_source(
+        self,
+        name: str,
+        driver: str,
+        *,
+        satellites: tuple[str, ...] = ("s2",),
+        params: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        there = {
+            "dhus": {"api_url": self.hub.dhus_url},
+            "eodag": {"provider": "cop_dataspace", "definition": self.hub.eodag_definition()},
+        }[driver]
+        with self.database.begin() as connection:
+            add_source(
+                connection,
+                name=name,
+                satellites=satellites,
+                driver=driver,
+                params={**there, **(params or {})},
+                secret_ref=CONNECTION,
+                **{"max_connections": 4, **more},
+            )
+
+    def is_whole(self, name: str) -> bool:
+        """Whether what was fetched is, byte for byte, what the hub serves."""
+        served = self.hub.product(name)
+        return (self.downloads / "s2" / served.file_name).read_bytes() == served.path.read_bytes()
+
+
+@pytest.fixture
+def new_remote(database: Database, tmp_path: Path) -> Iterator[Callable[..., Remote]]:
+    """Makes a season that is ingested from a fake hub which serves an archive."""
+    with ExitStack() as stack:
+
+        def make(root: Path, driver: str = "dhus", **more: Any) -> Remote:
+            limits = more.pop("limits", None)
+            hub = stack.enter_context(
+                Hub(root, seed=1, accounts={"user": ACCOUNT.password or ""}, cache=tmp_path / "hub", limits=limits)
+            )
+            with database.begin() as connection:
+                site, season = prepare(connection, root, tmp_path / "downloads", source=False)
+                set_storage(connection, tmp_path / "downloads")
+            made = Remote(database, site, season, root, tmp_path / "downloads", hub)
+            made.add_source("hub", driver, **more)
+            return made
+
+        yield make

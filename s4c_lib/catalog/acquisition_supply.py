@@ -1,0 +1,58 @@
+"""Where an acquisition is fetched from, and what holds its source: for the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """The source of an acquisition and how that stands.
+
+    Attributes
+    ----------
+    source : name of the source that it came from, or is asked for it next; None where no source has it any more.
+    also_at : other sources that listed it, or are to be asked for it.
+    circuit_until, circuit_reason : nothing is asked of the source before then, and why.
+    staging_since, ordered_at : when it was taken in hand and when the source took the order; None when not on order.
+    """
+
+    source: str | None = None
+    also_at: tuple[str, ...] = ()
+    circuit_until: datetime | None = None
+    circuit_reason: str | None = None
+    staging_since: datetime | None = None
+    ordered_at: datetime | None = None
+
+
+def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: datetime) -> dict[int, Supply]:
+    """Return the supply of acquisitions by their numbers."""
+    statement = text(
+        """
+        SELECT a.id, d.name AS source,
+               array(SELECT DISTINCT other.name FROM s4c.data_source other
+                     WHERE (a.providers ? other.id::text OR other.id = a.fallback_source_id)
+                       AND other.name IS DISTINCT FROM d.name ORDER BY 1) AS also_at,
+               CASE WHEN c.open_until > :now THEN c.open_until END AS circuit_until,
+               CASE WHEN c.open_until > :now THEN c.reason END AS circuit_reason,
+               CASE WHEN a.state = 'staging' THEN a.staging_since END AS staging_since,
+               CASE WHEN a.state = 'staging' THEN a.ordered_at END AS ordered_at
+        FROM s4c.acquisition a
+        LEFT JOIN s4c.data_source d
+               ON d.id = CASE WHEN a.state = 'queued' THEN coalesce(a.fallback_source_id, a.data_source_id)
+                              ELSE a.data_source_id END
+        LEFT JOIN s4c.source_state c ON c.name = d.name
+        WHERE a.id = ANY(:ids)
+        """
+    )
+    rows = connection.execute(statement, {"ids": list(acquisition_ids), "now": now}).mappings()
+    return {
+        row["id"]: Supply(
+            **{key: row[key] for key in row if key not in {"id", "also_at"}}, also_at=tuple(row["also_at"])
+        )
+        for row in rows
+    }
