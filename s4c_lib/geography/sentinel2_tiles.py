@@ -159,7 +159,7 @@ def select_tiles(
                 f"These tiles do not meet the site: {', '.join(outside)}.", hint="Remove them from the list of tiles."
             )
     selected = [
-        overlap > 0 and overlap >= min_overlap_km2 and (allowed is None or t in allowed)
+        bool(overlap > 0 and overlap >= min_overlap_km2) and (allowed is None or t in allowed)
         for t, overlap in zip(tiles, overlaps, strict=True)
     ]
     redundant = _redundant(parts, squares, overlaps, selected)

@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from s4c_lib.catalog import parcel_sets
+from s4c_lib.catalog import auxdata, parcel_sets
+from s4c_lib.catalog.auxdata import AuxdataVersion
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.parcel_sets import ParcelSet
@@ -69,10 +70,11 @@ def import_request(database: Database, site: Site, wish: Wish, *, today: date) -
         snapshot = resolve_snapshot(connection, today=today, site=site)
         configured = site_settings(connection, site, today)
         last = max(parcel_sets.list_sets(connection, site.id), key=lambda item: item.created_at, default=None)
+        uploaded = None if last is None else auxdata.get_version(connection, last.auxdata_version_id)
     options = check_options(wish.settings, configured.options)
     path = file_of(wish.file, site, snapshot)
     if given is None:
-        given, country, origin = _known_columns(last, path, options)
+        given, country, origin = _known_columns(last, uploaded, path, options)
         options = replace(options, country=options.country or country)
     else:
         origin = "Columns as given."
@@ -184,8 +186,13 @@ def _known(what: str, name: str, names: Iterable[str]) -> None:
     raise InputError(f"{name!r} is no {what}.", hint=hint)
 
 
-def _known_columns(last: ParcelSet | None, path: Path, options: CheckOptions) -> tuple[ColumnMapping, str | None, str]:
-    """Columns nobody named: those of the last import where they are in the file, else those of a known layout."""
+def _known_columns(
+    last: ParcelSet | None, uploaded: AuxdataVersion | None, path: Path, options: CheckOptions
+) -> tuple[ColumnMapping, str | None, str]:
+    """Columns nobody named: those of the last import where they are in the file, else those of a known layout.
+
+    With them comes the country they were read with, so that the same file again is the same upload.
+    """
     found = inspect(
         path,
         options.layer,
@@ -196,8 +203,9 @@ def _known_columns(last: ParcelSet | None, path: Path, options: CheckOptions) ->
     )
     names = [column.name for column in found.columns]
     before = None if last is None else _fitting(last, names)
-    if last is not None and before is not None:
-        return before, None, f"Columns as in version {last.version} of {last.year}: {columns_as_text(before)}."
+    if last is not None and uploaded is not None and before is not None:
+        origin = f"Columns as in version {last.version} of {last.year}: {columns_as_text(before)}."
+        return before, uploaded.parameters.get("country"), origin
     suggestion = found.suggestion
     complete = {item.name for item in PRESETS if item.mapping.crop}
     if suggestion is None or suggestion.preset not in complete:
