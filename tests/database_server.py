@@ -33,7 +33,8 @@ class DatabaseServer:
         name = f"s4c_test_{os.getpid()}_{next(_numbers)}"
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            # as files: eight times as fast as the default, which writes every block to the log
+            statement += sql.SQL(" TEMPLATE {} STRATEGY FILE_COPY").format(sql.Identifier(template))
         self.execute(statement)
         return self.url_for(name)
 
