@@ -14,6 +14,7 @@ from s4c_lib.errors import AirflowApiError, ConflictError, InputError, NotFoundE
 from s4c_lib.settings import Settings
 
 ACTIVE_RUN_STATES = ("queued", "running")
+NOT_AIRFLOW = "not_airflow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class AirflowApi:
             return answer.json()
         except ValueError as error:
             raise AirflowApiError(
-                f"{answer.url} answers, but not as Airflow does.", hint="check S4C_AIRFLOW_URL"
+                f"{answer.url} answers, but not as Airflow does.", hint="check S4C_AIRFLOW_URL", code=NOT_AIRFLOW
             ) from error
 
     def _login(self) -> str:
@@ -114,7 +115,11 @@ class AirflowApi:
     def request(
         self, method: str, path: str, *, json: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
     ) -> Any:
-        """Call an endpoint below ``/api/v2`` and return its JSON.
+        """Call an endpoint and return its JSON.
+
+        Parameters
+        ----------
+        path : below ``/api/v2``, or from the root of the server when it begins with ``/``.
 
         Raises
         ------
@@ -127,7 +132,7 @@ class AirflowApi:
             with self._reachable():
                 answer = self._client.request(
                     method,
-                    f"/api/v2/{path}",
+                    path if path.startswith("/") else f"/api/v2/{path}",
                     json=json,
                     params=None if params is None else dict(params),
                     headers={"Authorization": f"Bearer {self._token}"},

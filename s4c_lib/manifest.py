@@ -52,11 +52,19 @@ class DagEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All DAGs that are generated, and the pools they use (name to slots)."""
+    """All DAGs that are generated, and the pools they use (name to slots).
+
+    Attributes
+    ----------
+    guarded : sites whose roles exist in Airflow, so that their DAGs may name them; ascending.
+    notifies : whether anybody wants to be told of failures and the like.
+    """
 
     dags: tuple[DagEntry, ...] = ()
     pools: Mapping[str, int] = field(default_factory=dict)
     sync_minutes: int = 10
+    guarded: tuple[str, ...] = ()
+    notifies: bool = False
 
     def to_json(self) -> str:
         """Return the text of the file: sorted, so that equal manifests are equal bytes."""
@@ -64,6 +72,8 @@ class Manifest:
             "dags": [asdict(entry) for entry in sorted(self.dags, key=lambda entry: entry.dag_id)],
             "pools": dict(sorted(self.pools.items())),
             "sync_minutes": self.sync_minutes,
+            "guarded": sorted(self.guarded),
+            "notifies": self.notifies,
         }
         document = {"format": FORMAT, "sha256": _checksum(body), "body": body}
         return json.dumps(document, indent=1, sort_keys=True) + "\n"
@@ -97,6 +107,9 @@ def parse_manifest(document: str, where: str) -> Manifest:
             dags=tuple(_entry(item) for item in body["dags"]),
             pools=body["pools"],
             sync_minutes=body["sync_minutes"],
+            # written by releases before these, they lack them
+            guarded=tuple(body.get("guarded", ())),
+            notifies=bool(body.get("notifies", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, ManifestError):

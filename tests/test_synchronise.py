@@ -79,7 +79,7 @@ def test_pools_are_those_of_the_parameters_and_sources(connection: Connection) -
     set_value(connection, "pools.cpu", 7, actor="x")
     set_value(connection, "sync.interval_minutes", 3, actor="x")
     manifest = build_manifest(connection, today=TODAY, has_active_runs=nobody)
-    assert manifest.pools == {"cpu": 7, "memory": 1, "db_write": 2, "ds_archive": 2}
+    assert manifest.pools == {"cpu": 7, "memory": 1, "db_write": 2, "s1": 1, "ds_archive": 2}
     assert manifest.sync_minutes == 3
 
 

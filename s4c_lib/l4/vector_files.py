@@ -37,6 +37,8 @@ from s4c_lib.season_run import SeasonRun
 
 SOFTWARE: Final = "sen4cap-airflow"
 LICENCE: Final = "declarations of the paying agency; not for publication without its consent"
+#: What a product is first shown by, of the columns its result has.
+SHOWN_BY: Final = ("CT_pred_1_name", "mow_n", "C_INDEX")
 _DBF_DATE: Final = 1  # where a dBASE file has year, month and day of its last change
 
 
@@ -84,7 +86,8 @@ def write_geopackage(
     from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 
     frame = ExportFrame(declared, origin, crs=crs, attributes=own, results=(result,))
-    options = ExportOptions(formats=(Format.GEOPACKAGE,), name=stem, attributes=own is not None)
+    shown_by = next((name for name in SHOWN_BY if name in result.table.column_names), "")
+    options = ExportOptions((Format.GEOPACKAGE,), name=stem, attributes=own is not None, shown_by=shown_by)
     summary = export_parcels(frame, folder, options, progress)
     path = folder / f"{stem}.gpkg"
     for name, table in (tables or {}).items():

@@ -85,7 +85,7 @@ def _write(
             rows[path.name] = len(layer)
     if Format.GEOPACKAGE in options.formats:
         path = folder / f"{name}.gpkg"
-        write_geopackage(path, layers, lines, origin.created, options.batch, progress)
+        write_geopackage(path, layers, lines, options, origin.created_at, progress)
         rows[path.name] = sum(map(len, layers))
     for layer in layers:
         stem = stems[layer.name]

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,28 +17,44 @@ import pyarrow as pa
 from s4c_lib.products.export_about import about_table, columns_table
 from s4c_lib.products.export_columns import GEOMETRY
 from s4c_lib.products.export_geometry import bounds
+from s4c_lib.products.export_model import ExportOptions
 from s4c_lib.products.export_rows import Layer
 from s4c_lib.products.export_stream import Progress, counted, write_vector
+from s4c_lib.products.layer_styles import TABLE, style_table
 
 #: Rows of a Parquet row group (lpis-and-inputs.md 7.1).
 _ROW_GROUP: Final = 65_536
 
 
 def write_geopackage(
-    path: Path, layers: Sequence[Layer], lines: Mapping[str, str], created: str, batch: int, progress: Progress
+    path: Path,
+    layers: Sequence[Layer],
+    lines: Mapping[str, str],
+    options: ExportOptions,
+    created: datetime,
+    progress: Progress,
 ) -> None:
-    """Write all layers, and the tables ``columns`` and ``about``, which GIS programs show like any other."""
+    """Write all layers, the tables ``columns`` and ``about``, which GIS programs show like any other, and styles.
+
+    Parameters
+    ----------
+    created : time that the file says it was made.
+    """
     import pyogrio
 
+    moment = created.astimezone(UTC)
+
     for layer in layers:
-        batches = counted(layer.batches(batch), len(layer), progress, f"{path.name}: {layer.name}")
-        options = {"IDENTIFIER": layer.title, "DESCRIPTION": lines["licence"], "FID": "row_id"}
-        write_vector(path, layer.schema, batches, layer, "GPKG", layer_options=options)
+        batches = counted(layer.batches(options.batch), len(layer), progress, f"{path.name}: {layer.name}")
+        described = {"IDENTIFIER": layer.title, "DESCRIPTION": lines["licence"], "FID": "row_id"}
+        write_vector(path, layer.schema, batches, layer, "GPKG", layer_options=described)
     for name, table in (("columns", columns_table(layers)), ("about", about_table(lines))):
         pyogrio.write_arrow(table, path, layer=_free(name, layers), driver="GPKG")
+    if (styles := style_table(layers, options.shown_by, moment)) is not None:
+        pyogrio.write_arrow(styles, path, layer=_free(TABLE, layers), driver="GPKG", layer_options={"FID": "id"})
     with closing(sqlite3.connect(path)) as database, database:
         # GDAL writes the time of its own clock; the same export is to give the same bytes.
-        database.execute("update gpkg_contents set last_change = ?", (f"{created[:-1]}.000Z",))
+        database.execute("update gpkg_contents set last_change = ?", (f"{moment:%Y-%m-%dT%H:%M:%S}.000Z",))
 
 
 def write_flatgeobuf(path: Path, layer: Layer, batch: int, progress: Progress) -> None:

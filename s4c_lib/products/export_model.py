@@ -151,6 +151,7 @@ class ExportOptions:
     delimiter, decimal, bom : of CSV. csv_geometry : add the geometry as WKT.
     shapefile_bytes : size at which a Shapefile is split.
     batch : rows in memory at a time.
+    shown_by : column whose style a GeoPackage is first shown in; by default the most telling one there is.
     """
 
     formats: tuple[Format, ...] = (Format.GEOPACKAGE,)
@@ -167,6 +168,7 @@ class ExportOptions:
     csv_geometry: bool = False
     shapefile_bytes: int = SHAPEFILE_BYTES
     batch: int = 65_536
+    shown_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,14 @@ from domain_rows import DATES, NOW, make_acquisition, make_enabled, make_job, ma
 from sqlalchemy import Connection, text
 from uploaded_rows import give, new_set
 
-from s4c_lib.catalog import jobs, parcel_sets, products, query_windows, source_state, source_usage, units
+from s4c_lib.catalog import jobs, notice_rows, parcel_sets, query_windows, source_state, source_usage, units
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.migrations import migrate, status
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.errors import DatabaseUnavailableError, MigrationError
+from s4c_lib.notices.finding import Event, Finding
 from s4c_lib.scheduling.query_windows import Window
 from s4c_lib.settings import MIGRATIONS
 
@@ -144,6 +145,17 @@ def fill(connection: Connection) -> None:
         source_state.open_circuit(connection, "archive", until=NOW, reason="refused", error="401", now=NOW)
         source_usage.record(connection, "archive", day=NOW.date(), requests=1)
         source_usage.begin_session(connection, "archive", owner="x", now=NOW, lease_seconds=9)
+    if "notice" in present(connection):
+        found = Finding(Event.SOURCE_DOWN, "source archive", "it refuses", site_id=site.id)
+        notice_rows.record(connection, [found], now=NOW)
+        notice_rows.delivered(connection, notice_rows.pending(connection, "mail", since=NOW), "mail", now=NOW)
+    if "product_acquisition" in present(connection):
+        connection.execute(
+            text("INSERT INTO s4c.product_acquisition VALUES (:product, :number)"),
+            {"product": made[0], "number": number},
+        )
+        radar = make_acquisition(connection, site, "SLC", satellite="s1")
+        connection.execute(text("UPDATE s4c.acquisition SET kind = 's1_slc' WHERE id = :id"), {"id": radar})
 
 
 def fill_declarations(connection: Connection, site_id: int, season: Season) -> None:
@@ -222,20 +234,20 @@ def fill_practices(connection: Connection, product_id: int) -> None:
 
 
 def product(connection: Connection, name: str, site_id: int, acquisition_id: int, job_id: int) -> int:
-    new = products.NewProduct(
-        product_type="l2a",
-        processor="l2a",
-        satellite="s2",
-        name=name,
-        full_path=f"/products/{name}",
-        acquired_at=NOW,
-        software_version="1",
-        config_hash="h",
-        acquisition_id=acquisition_id,
-        job_id=job_id,
-        files=(products.ProductFile("a.tif", 3, "00"),),
+    """In SQL: tables of an earlier version lack columns that the code writes."""
+    number: int = connection.execute(
+        text(
+            "INSERT INTO s4c.product (product_type_id, processor_id, satellite_id, name, full_path, acquired_at, "
+            "software_version, config_hash, acquisition_id, job_id) "
+            "VALUES (1, 1, 1, :name, '/products/' || :name, :now, '1', 'h', :acquisition, :job) RETURNING id"
+        ),
+        {"name": name, "now": NOW, "acquisition": acquisition_id, "job": job_id},
+    ).scalar_one()
+    connection.execute(
+        text("INSERT INTO s4c.product_site VALUES (:product, :site)"), {"product": number, "site": site_id}
     )
-    return products.register(connection, new, [site_id])
+    connection.execute(text("INSERT INTO s4c.product_file VALUES (:product, 'a.tif', 3, '00')"), {"product": number})
+    return number
 
 
 def present(connection: Connection) -> set[str]:

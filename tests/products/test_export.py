@@ -117,7 +117,8 @@ def test_parcel_in_two_practices_gives_two_rows_with_declaration_columns(tmp_pat
 def test_long_layout_has_a_layer_per_product(tmp_path: Path) -> None:
     summary = export(tmp_path, cases.l4a(), cases.l4c())
     assert [item.path.name for item in summary.files] == ["parcels.gpkg"]
-    assert [name for name, _ in pyogrio.list_layers(tmp_path / "parcels.gpkg")] == ["l4a", "l4c", "columns", "about"]
+    layers = [name for name, _ in pyogrio.list_layers(tmp_path / "parcels.gpkg")]
+    assert layers == ["l4a", "l4c", "columns", "about", "layer_styles"]
     found = rows(tmp_path / "parcels.gpkg", "l4a")
     assert [(row["NewID"], row["status"], row["CT_pred_1"]) for row in found] == [
         (1, "processed", 2),
