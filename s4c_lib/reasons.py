@@ -37,6 +37,8 @@ class Reason(StrEnum):
     NOT_WANTED = "not_wanted"
     OTHER_ORBIT = "other_orbit"
     OTHER_TILE = "other_tile"
+    OTHER_MODE = "other_mode"
+    JOINED = "joined"
     # transfer and jobs
     STORAGE = "storage"
     SOURCE = "source"
@@ -75,6 +77,10 @@ EXPLAINED: dict[str, str] = {
     Reason.NOT_WANTED: "another product level serves this site",
     Reason.OTHER_ORBIT: "its relative orbit is not among those chosen (downloader.orbits, downloader.s2.orbits)",
     Reason.OTHER_TILE: "its tile is not selected for the site",
+    Reason.OTHER_MODE: "not of mode IW with the polarisation VV",
+    Reason.JOINED: "its tiles are made together with the neighbouring slice",
+    Reason.NO_PREVIOUS: "no earlier acquisition of its orbit to compare it with",
+    Reason.DISABLED: "switched off for the site",
     Reason.INPUT_CORRUPT: "incomplete or unreadable; it may still be arriving",
     Reason.OUT_OF_DISK: "no space was left",
     Reason.SOURCE: "the data source did not answer, or its answer was damaged",

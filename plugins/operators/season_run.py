@@ -160,16 +160,22 @@ class CloseRunOperator(DomainOperator):
 
     def execute(self, context: Context) -> str:
         """Close the run."""
+        from s4c_lib.catalog.jobs import get_job
+        from s4c_lib.ingest.clock import utc_now
+        from s4c_lib.ingest.unfetched import unfetched
         from s4c_lib.runs import close_run
 
-        ti = context["ti"]
+        ti, database, job_id = context["ti"], self.database(), self.job_id(context)
         states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
         failed = {
             task: str(state)
             for task, state in states.items()
             if task not in {self.task_id, OPEN_TASK} and state is not None and str(state) not in FINISHED_WELL
         }
-        job = close_run(self.database(), self.job_id(context), failed_tasks=failed)
+        with database.begin() as connection:
+            ingest = get_job(connection, job_id).processor == "ingest"
+        left = unfetched(database, job_id, now=utc_now()) if ingest else None
+        job = close_run(database, job_id, failed_tasks=failed, unfetched=left)
         if job.processor == "ingest":
             self._tell_ledger(job)
         self.log.info("Job %s ended %s %s", job.id, job.state, job.detail or "")

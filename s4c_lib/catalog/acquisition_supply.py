@@ -8,6 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog import transfers
+
 
 @dataclass(frozen=True, slots=True)
 class Supply:
@@ -18,6 +20,7 @@ class Supply:
     source : name of the source that it came from, or is asked for it next; None where no source has it any more.
     also_at : other sources that listed it, or are to be asked for it.
     circuit_until, circuit_reason : nothing is asked of the source before then, and why.
+    quota : what holds its source back where that is its quota of bytes.
     staging_since, ordered_at : when it was taken in hand and when the source took the order; None when not on order.
     """
 
@@ -25,6 +28,7 @@ class Supply:
     also_at: tuple[str, ...] = ()
     circuit_until: datetime | None = None
     circuit_reason: str | None = None
+    quota: str | None = None
     staging_since: datetime | None = None
     ordered_at: datetime | None = None
 
@@ -33,7 +37,7 @@ def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: dat
     """Return the supply of acquisitions by their numbers."""
     statement = text(
         """
-        SELECT a.id, d.name AS source,
+        SELECT a.id, a.state = 'queued' AND d.driver <> 'local' AS waits, d.name AS source,
                array(SELECT DISTINCT other.name FROM s4c.data_source other
                      WHERE (a.providers ? other.id::text OR other.id = a.fallback_source_id)
                        AND other.name IS DISTINCT FROM d.name ORDER BY 1) AS also_at,
@@ -49,10 +53,14 @@ def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: dat
         WHERE a.id = ANY(:ids)
         """
     )
-    rows = connection.execute(statement, {"ids": list(acquisition_ids), "now": now}).mappings()
+    rows = connection.execute(statement, {"ids": list(acquisition_ids), "now": now}).mappings().all()
+    waiting = sorted({row["source"] for row in rows if row["waits"]})
+    quotas = {name: transfers.over_quota(connection, name, now) for name in waiting}
     return {
         row["id"]: Supply(
-            **{key: row[key] for key in row if key not in {"id", "also_at"}}, also_at=tuple(row["also_at"])
+            **{key: row[key] for key in row if key not in {"id", "waits", "also_at"}},
+            also_at=tuple(row["also_at"]),
+            quota=quotas[row["source"]] if row["waits"] else None,
         )
         for row in rows
     }

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.errors import (
     DiskFullError,
+    NotFoundError,
     ProductCorruptError,
     ProductGoneError,
     ProductOfflineError,
@@ -54,6 +55,8 @@ _CLASSES: tuple[tuple[type[Sen4capError], FaultClass], ...] = (
     (DiskFullError, FaultClass.DISK),
     (SourceThrottledError, FaultClass.THROTTLED),
     (SourceRefusedError, FaultClass.REFUSED),
+    # no account of the name that the source gives, or no collection: nothing of it can be fetched
+    (NotFoundError, FaultClass.REFUSED),
     (ProductGoneError, FaultClass.GONE),
     (ProductOfflineError, FaultClass.OFFLINE),
     (ProductCorruptError, FaultClass.CORRUPT),

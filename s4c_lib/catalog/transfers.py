@@ -10,9 +10,11 @@ from sqlalchemy import Connection, text
 from s4c_lib.catalog import source_state, source_usage
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.data_sources import sources_for
+from s4c_lib.catalog.sites import list_sites
 from s4c_lib.catalog.suppliers import IN_TURN, WAITING, waiting_values
 from s4c_lib.catalog.transfer_faults import Fault, FaultClass, forget_faults, settle
-from s4c_lib.catalog.vocabulary import satellite_numbers
+from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES, satellite_numbers
 from s4c_lib.errors import LeaseLostError
 from s4c_lib.reasons import Reason
 
@@ -93,6 +95,10 @@ def queued(
     return int(row.items), int(row.size_bytes)
 
 
+_EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+_NEXT = f"SELECT a.id, a.size_bytes, supplier.id AS source, supplier.name, supplier.driver {WAITING} {IN_TURN} LIMIT 1"
+
+
 def claim(
     connection: Connection,
     site_id: int,
@@ -117,16 +123,13 @@ def claim(
     usable : numbers of all the site may fetch from, by priority; each acquisition has one supplier among them.
     """
     free = _not_held_back(connection, sources, now)
-    statement = text(
-        f"SELECT a.id, a.size_bytes, supplier.id AS source, supplier.name, supplier.driver {WAITING} {IN_TURN} "
-        "LIMIT 1 FOR UPDATE OF a SKIP LOCKED"
-    )
+    statement = text(f"{_NEXT} FOR UPDATE OF a SKIP LOCKED")
     values = {**waiting_values(site_id, free, usable, date_from, date_to), "today": now.date()}
     found = connection.execute(statement, values).one_or_none() if free else None
     if found is None:
         return None
     remote = found.driver != "local"
-    if remote and _over_quota(connection, found.name, now, expected_bytes=found.size_bytes or 0) is not None:
+    if remote and _over_quota(connection, found.name, now, expected_bytes=found.size_bytes or 1) is not None:
         return None
     lease = (owner, now + timedelta(seconds=lease_seconds))
     transition(connection, [found.id], AcquisitionState.DOWNLOADING, actor=owner, lease=lease)
@@ -151,8 +154,31 @@ def _not_held_back(connection: Connection, sources: Collection[int], now: dateti
     return [row.id for row in rows if not held[row.name]]
 
 
-def held_back(connection: Connection, name: str, now: datetime) -> str | None:
-    """Return in one line why nothing is fetched from a remote source now, or None."""
+def next_held_back(
+    connection: Connection,
+    site_id: int,
+    sources: Collection[int],
+    *,
+    usable: Sequence[int],
+    now: datetime,
+    date_from: datetime,
+    date_to: datetime,
+) -> str | None:
+    """Return in one line why `claim` would not take the next product of remote sources, or None."""
+    values = {**waiting_values(site_id, sources, usable, date_from, date_to), "today": now.date()}
+    found = connection.execute(text(_NEXT), values).one_or_none()
+    if found is None or found.driver == "local":
+        return None
+    return held_back(connection, found.name, now, expected_bytes=found.size_bytes or 1)
+
+
+def held_back(connection: Connection, name: str, now: datetime, *, expected_bytes: int = 1) -> str | None:
+    """Return in one line why nothing is fetched from a remote source now, or None.
+
+    Parameters
+    ----------
+    expected_bytes : of what would be fetched.
+    """
     circuit = source_state.circuit(connection, name, now=now)
     if circuit is not None:
         return circuit.text
@@ -160,11 +186,27 @@ def held_back(connection: Connection, name: str, now: datetime) -> str | None:
     active, _ = in_progress(connection, name)
     if active >= most:
         return f"{name}: {active} of {most} connections are in use"
-    return _over_quota(connection, name, now)
+    return _over_quota(connection, name, now, expected_bytes=expected_bytes)
 
 
-def _over_quota(connection: Connection, name: str, now: datetime, *, expected_bytes: int = 1) -> str | None:
-    """Return why a product of a size may not be fetched: what is used, in progress and to come is above the quota."""
+def over_quota(connection: Connection, name: str, now: datetime) -> str | None:
+    """Return in one line that the quota of bytes of a source has no room for what comes next, or None.
+
+    Next is, of the products that each site would fetch from it first, the largest; a byte where none waits.
+    """
+    most = 1
+    for site in list_sites(connection):
+        usable = [source for satellite in SEARCHED_SATELLITES for source in sources_for(connection, site.id, satellite)]
+        numbers = [source.id for source in usable if source.can_download]
+        named = [source.id for source in usable if source.can_download and source.name == name]
+        values = {**waiting_values(site.id, named, numbers, *_EVER), "today": now.date()}
+        found = connection.execute(text(_NEXT), values).one_or_none() if named else None
+        most = max(most, 0 if found is None else found.size_bytes or 0)
+    return _over_quota(connection, name, now, expected_bytes=most)
+
+
+def _over_quota(connection: Connection, name: str, now: datetime, *, expected_bytes: int) -> str | None:
+    """Return why a product of a size (1: not known) may not be fetched: with it the quota would be exceeded."""
     quota = source_usage.limits(connection, name).bytes_per_30_days
     if quota is None:
         return None
@@ -172,10 +214,17 @@ def _over_quota(connection: Connection, name: str, now: datetime, *, expected_by
     _, coming = in_progress(connection, name)
     if used + coming + expected_bytes <= quota:
         return None
-    return (
-        f"{name}: {used / 1e9:,.1f} GB of its quota of {quota / 1e9:,.1f} GB in {source_usage.QUOTA_DAYS} days are "
-        f"used and {(coming + expected_bytes) / 1e9:,.1f} GB more are expected"
-    )
+    told = f"{name}: {_amount(used)} of its quota of {_amount(quota)} in {source_usage.QUOTA_DAYS} days are used"
+    more = [f"{_amount(coming)} are on their way"] if coming else []
+    if expected_bytes > 1:
+        more.append(f"the next product has {_amount(expected_bytes)}")
+    return ", ".join([told, *more])
+
+
+def _amount(count: int) -> str:
+    """Write bytes in a unit in which they are not 0."""
+    unit, symbol = next((one for one in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if count >= one[0]), (1e3, "kB"))
+    return f"{count / unit:,.1f} {symbol}"
 
 
 def in_progress(connection: Connection, name: str | None = None) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from s4c_lib.catalog.data_sources import DataSource, list_sources
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.product_addresses import address_of
 from s4c_lib.catalog.transfer_faults import fault_of
-from s4c_lib.errors import DiskFullError, InputError, LeaseLostError, ProductGoneError, Sen4capError
+from s4c_lib.errors import DiskFullError, InputError, LeaseLostError, NotFoundError, ProductGoneError, Sen4capError
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.clock import utc_now as utc_now
 from s4c_lib.ingest.context import IngestContext
@@ -194,8 +194,16 @@ class _Work:
                 date_from=first,
                 date_to=stop,
             )
-            if acquisition is None and any_source.remote and queued_at(connection, self.context, usable)[0]:
-                self.outcome.held_back = transfers.held_back(connection, any_source.name, self.clock())
+            if acquisition is None and any_source.remote:
+                self.outcome.held_back = transfers.next_held_back(
+                    connection,
+                    self.context.site.id,
+                    usable,
+                    usable=self.context.fetched_from(),
+                    now=self.clock(),
+                    date_from=first,
+                    date_to=stop,
+                )
         return acquisition
 
     def _with_login(self) -> list[int]:
@@ -229,7 +237,7 @@ class _Work:
                 result = self._transfer(source, acquisition)
         except Sen4capError as error:
             self._record_failure(source, acquisition, error)
-            if isinstance(error, DiskFullError):
+            if isinstance(error, DiskFullError | NotFoundError):
                 raise
             return
         with self.database.begin() as connection:
@@ -319,6 +327,7 @@ _REASONS = {
     "source": Reason.SOURCE,
     "throttled": Reason.THROTTLED,
     "refused": Reason.REFUSED,
+    "not_found": Reason.REFUSED,
     "gone": Reason.GONE,
     "offline": Reason.OFFLINE,
 }

@@ -13,7 +13,7 @@ from s4c_lib.ingest.clock import Wait as Wait
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.fetch import run_fetch
 from s4c_lib.ingest.remote import Access
-from s4c_lib.ingest.staging import Standing, look_after
+from s4c_lib.ingest.staging import Standing, look_after, standing
 
 Progress = Callable[[int, int, str], None]
 
@@ -23,10 +23,11 @@ MOST_FRUITLESS_WAITS = 5
 
 @dataclass(slots=True)
 class FetchedAll:
-    """Numbers of all sources, why some hold products back, and whether the disk did."""
+    """Numbers of all sources, why some hold products back or could not be opened, and whether the disk is full."""
 
     counts: dict[str, int] = field(default_factory=dict)
     held_back: list[str] = field(default_factory=list)
+    not_opened: list[str] = field(default_factory=list)
     disk_full: DiskFullError | None = None
 
 
@@ -79,7 +80,7 @@ def fetch_all(
     def give_up(name: str, error: Sen4capError) -> None:
         """Leave a source out that cannot be opened as it is configured; the others go on."""
         closed.add(name)
-        outcome.held_back.append(f"{name}: {error.one_line}")
+        outcome.not_opened.append(f"{name}: {error.one_line}")
 
     look()
     for name in names:
@@ -88,6 +89,8 @@ def fetch_all(
     while wait is not None and outcome.disk_full is None and fruitless < MOST_FRUITLESS_WAITS:
         left = look()
         progressed = [fetch(name) for name in left if left[name].can_fetch]
+        # as it is now: what was fetched meanwhile is not waited for, what asked to wait meanwhile is
+        left = {name: standing(database, context, name, now=clock()) for name in left if name not in closed}
         left = {name: one for name, one in left.items() if one.worth_waiting}
         if not left and not any(progressed):
             break

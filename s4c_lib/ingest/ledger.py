@@ -152,6 +152,8 @@ def next_step(item: Acquisition, now: datetime, supply: Supply | None = None) ->
                 f"fetched after {supply.circuit_until:%Y-%m-%d %H:%M}Z: "
                 f"{explained(supply.circuit_reason or Reason.THROTTLED)}"
             )
+        case AcquisitionState.QUEUED if supply.quota is not None:
+            return f"fetched when there is room in the quota again: {supply.quota}"
         case AcquisitionState.QUEUED if item.storage_state == "offline":
             return "ordered from tape by the next ingest run"
     return {

@@ -167,7 +167,7 @@ def run_query(
     now : a window that is searched well counts as searched then.
     access : gives the accounts of remote sources; None where there are none.
     clock : of the pauses that sources ask for; None: it is always ``now``.
-    wait : spends the time until a source that asked to wait a few minutes may be asked again; None puts its windows off.
+    wait : spends the time until a source that asked to wait some minutes may be asked again; None puts windows off.
     """
     rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
     outcome = QueryOutcome()

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from s4c_lib.catalog import radar_units, s1_pairs, unit_claims, units
+from s4c_lib.catalog import radar_rasters, radar_units, s1_pairs, unit_claims, units
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.units import Unit
@@ -245,7 +245,7 @@ class _Work:
             units.heartbeat(connection, self.unit.id, owner=self.owner, until=lease)
             if result is not None:
                 register_rasters(connection, self.context, self.unit, task, result, job_id=self.job_id, now=now)
-            product_id = radar_units.product_of_unit(connection, self.acquisition.id, self.unit.unit_key)
+            product_id = radar_rasters.product_of_unit(connection, self.acquisition.id, self.unit.unit_key)
             if product_id is None:
                 radar_units.end_without_product(
                     connection,
@@ -264,9 +264,9 @@ class _Work:
                 )
             if result is not None and task.job is RadarJob.BACKSCATTER:
                 near = [item.id for item in s1_pairs.neighbours(connection, self.acquisition.id)]
-                radar_units.join_others(connection, near, reason=str(Reason.JOINED), now=now, actor=self.owner)
+                radar_rasters.join_others(connection, near, reason=str(Reason.JOINED), now=now, actor=self.owner)
                 # they try to put themselves in: what is wrong with one is then recorded with it
-                radar_units.reopen_joined(connection, left_out, actor=self.owner)
+                radar_rasters.reopen_joined(connection, left_out, actor=self.owner)
         self.outcome.made += result is not None and bool(result.rasters)
         self.outcome.empty += result is None or not result.rasters
 
@@ -296,7 +296,7 @@ class _Work:
             if not again and self.unit.unit_key == radar_units.SINGLE:
                 # its neighbours make what they can without it
                 near = [item.id for item in s1_pairs.neighbours(connection, self.acquisition.id)]
-                radar_units.reopen_joined(connection, near, actor=self.owner)
+                radar_rasters.reopen_joined(connection, near, actor=self.owner)
         self._count_failure(reason)
         log.warning("not made", work=self.name, reason=str(reason), error=text)
 

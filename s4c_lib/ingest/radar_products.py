@@ -9,7 +9,7 @@ from datetime import datetime
 import shapely
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import products, radar_units, s1_pairs
+from s4c_lib.catalog import products, radar_rasters, s1_pairs
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.products import NewProduct, ProductFile
 from s4c_lib.catalog.units import Unit
@@ -55,7 +55,7 @@ def register_rasters(
             connection, _new_product(unit, task, result, raster, owner, made_of, job_id, now), sites
         )
         if task.job is RadarJob.BACKSCATTER:
-            radar_units.replace_joined(
+            radar_rasters.replace_joined(
                 connection, product_id, acquisitions, tile=raster.tile, polarisation=raster.polarisation
             )
         found.append(product_id)

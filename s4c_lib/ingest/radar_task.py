@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
-from s4c_lib.catalog import radar_units, s1_pairs
+from s4c_lib.catalog import radar_rasters, radar_units, s1_pairs
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.radar_units import previous_of
 from s4c_lib.catalog.units import Unit
@@ -100,7 +100,7 @@ def _coherence(connection: Connection, current: Acquisition, previous_id: int, l
         s1_pairs.footprint_of(connection, current.id), s1_pairs.footprint_of(connection, previous_id)
     )
     considered = radar_units.tiles_around(connection, [current.id])
-    made = radar_units.tiles_of_pair(connection, current.id, previous_id)
+    made = radar_rasters.tiles_of_pair(connection, current.id, previous_id)
     wanted = [
         name
         for name, ground in _footprints(considered).items()
@@ -117,12 +117,12 @@ def _backscatter(connection: Connection, acquisition: Acquisition, now: datetime
         return RadarTask(RadarJob.BACKSCATTER, (acquisition,), None, {}, {}, (), Reason.DUPLICATE)
     group = next(group for group in datatakes(near) if any(item.id == acquisition.id for item in group))
     # once one of them can be read after all it puts itself in
-    lost = radar_units.unusable(connection, [item.id for item in group]) - {acquisition.id}
+    lost = radar_rasters.unusable(connection, [item.id for item in group]) - {acquisition.id}
     slices = [item for item in group if item.id not in lost]
     numbers = [item.id for item in slices]
     considered = radar_units.tiles_around(connection, numbers)
     ownerships = tile_owners(slices, _footprints(considered), now, min_share=least)
-    made = radar_units.put_together(connection, numbers)
+    made = radar_rasters.put_together(connection, numbers)
     wanted = [item for item in ownerships if _is_ours(item, acquisition.id, made.get(item.tile, frozenset()))]
     awaited = [item for item in wanted if item.waits_until is not None and item.waits_until > now]
     used = sorted({item.id for one in wanted for item in one.slices})

@@ -179,11 +179,13 @@ class IngestOutcome:
     counts : summed numbers.
     errors : a line for each query window that failed.
     warnings : what sources that were passed over, or hold products back, say.
+    not_opened : of these, what those to fetch from say that could not be opened, such as for want of an account.
     """
 
     counts: dict[str, int]
     errors: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    not_opened: tuple[str, ...] = ()
 
 
 def _unseen(title: str) -> AbstractContextManager[Progress | None]:
@@ -243,7 +245,9 @@ def run_all(
                 counts[key] = counts.get(key, 0) + value
     if fetched.disk_full is not None:
         raise fetched.disk_full
-    return IngestOutcome(counts, tuple(queried.errors), (*queried.warnings, *fetched.held_back))
+    not_opened = tuple(fetched.not_opened)
+    warnings = (*queried.warnings, *fetched.held_back, *not_opened)
+    return IngestOutcome(counts, tuple(queried.errors), warnings, not_opened)
 
 
 def _of(planned: int, progress: Progress | None) -> Progress | None:

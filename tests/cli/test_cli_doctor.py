@@ -53,6 +53,13 @@ def test_a_system_in_order_passes_and_limits_are_named(hub: Hub, s4c: Run, ready
     ):
         assert found[check]["verdict"] == "ok", found[check]
     assert "no_executor" in found["Sentinel-1"]["what"]
+    s4c("config", "set", "processor.l2s1.executor", "native-grd")
+    radar = verdicts(s4c, 0)["Sentinel-1"]
+    assert "native-grd makes backscatter; coherence is wanted" in radar["what"]
+    s4c("config", "set", "processor.l2s1.compute.coherence", "false")
+    assert verdicts(s4c, 0)["Sentinel-1"]["verdict"] == "ok"
+    s4c("config", "set", "processor.l2s1.executor", "snap")
+    assert "S4C_SNAP_PROGRAM" in verdicts(s4c, 0)["Sentinel-1"]["do"]
     # the season asks for all three products, and this release computes them
     assert not set(found) & set(PROCESSORS), found
 

@@ -76,6 +76,7 @@ def test_a_provider_comes_with_the_limits_it_publishes(s4c: Run) -> None:
     # the account is nowhere yet: how to make it for the DAGs and for here
     assert "AIRFLOW_CONN_CDSE_ACCOUNT=" in added.err
     assert "airflow connections add cdse_account" in added.err
+    assert "here. For the command line set" in " ".join(added.err.split())
     changed = s4c("source", "set", "cdse", "--quota", "bytes_per_30_days=24T", "--quota", "sessions=", "--json").json
     assert [item["quota"] for item in changed] == [{"bytes_per_30_days": 24_000_000_000_000}] * 2
     assert "0 bytes of 24.0 TB" in s4c("source", "list").out
@@ -153,6 +154,57 @@ def test_a_source_is_tried_with_its_account(s4c: Run, remote: str, hub: Hub, env
     assert "hidden" not in broken.out + broken.err
     del environment["AIRFLOW_CONN_CDSE_ACCOUNT"]
     assert "AIRFLOW_CONN_CDSE_ACCOUNT" in s4c("source", "test", remote, code=2).err
+
+
+def test_an_account_that_only_airflow_has_is_said_to_be_there(
+    airflow: airflow_hub.Hub, s4c: Run, remote: str, environment: dict[str, str]
+) -> None:
+    del environment["AIRFLOW_CONN_CDSE_ACCOUNT"]
+    nowhere = s4c("source", "test", remote, code=2).err
+    assert "airflow connections add cdse_account" in nowhere
+    airflow.connections.add("cdse_account")
+    elsewhere = s4c("source", "test", remote, code=2).err
+    assert "Airflow has the connection 'cdse_account', so its DAGs get it" in elsewhere
+    assert "AIRFLOW_CONN_CDSE_ACCOUNT=" in elsewhere
+    assert "connections add" not in elsewhere
+
+
+def test_status_names_sources_that_are_left_alone_or_used_up(
+    s4c: Run, season: tuple[str, str], remote: str, database_url: str
+) -> None:
+    assert not [line for line in s4c("status", "--json").json["problems"] if line.startswith("source ")]
+    now = datetime.now(UTC)
+    with Database(database_url).begin() as connection:
+        source_usage.record(connection, remote, day=now.date(), bytes_received=12_000_000_000_000)
+        refused = SourceRefusedError("cdse answers 401 Unauthorized")
+        source_state.record_fault(connection, remote, refused, circuit_minutes=15, now=now)
+    left_alone, used_up = (line for line in s4c("status", "--json").json["problems"] if line.startswith("source cdse"))
+    assert "401 Unauthorized" in left_alone
+    assert "s4c source test cdse" in left_alone
+    assert "12.0 TB of its quota of 12.0 TB" in used_up
+    assert doctor(s4c)["source cdse"]["verdict"] == "limited"
+
+
+def test_a_run_that_no_source_gives_an_account_to_has_failed(
+    s4c: Run, site: str, remote: str, environment: dict[str, str], folder: Path
+) -> None:
+    """Its products were found before; each step of the run does what it can, and nothing comes."""
+    season = (site, "2024")
+    s4c("season", "add", *season, "2024-03-01", "2024-03-31")
+    s4c("config", "set", "s1.enabled", "false")
+    s4c("config", "set", "storage.min_free_gb", "0")
+    s4c("config", "set", "downloader.s2.write-dir", folder / "downloads")
+    s4c("source", "set", remote, "--no-fetch")
+    s4c("ingest", *season)
+    s4c("source", "set", remote, "--fetch")
+    del environment["AIRFLOW_CONN_CDSE_ACCOUNT"]
+    failed = s4c("ingest", *season, code=1)
+    assert "acquisitions are not fetched: cdse: There is no account 'cdse_account'" in failed.err
+    (job,) = s4c("jobs", "list", "--state", "failed", "--json").json
+    assert job["reason"] == "not_fetched"
+    known = s4c("acquisitions", "list", *season, "--json").json
+    assert {item["state"] for item in known} == {"queued"}
+    assert {item["attempts"] for item in known} == {0}
 
 
 def test_the_account_is_nowhere_but_in_the_environment(s4c: Run, remote: str, database_url: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from s4c_lib.catalog import source_state
+from s4c_lib.catalog.data_sources import set_source
 from s4c_lib.catalog.query_windows import requery
 from s4c_lib.errors import SourceThrottledError
 from s4c_lib.ingest.query import run_query
@@ -166,3 +167,14 @@ def test_a_short_wish_to_wait_only_delays_a_search(new_remote: New, small_archiv
     outcome = search(wait)
     assert (outcome.windows, outcome.windows_put_off, waits) == (0, 3, [120])
     assert "3 query windows" in nothing_to_do(remote.database, remote.context(), clock[0])
+
+
+def test_a_quota_of_bytes_that_is_used_up_is_said(new_remote: New, small_archive: Path) -> None:
+    remote = new_remote(small_archive)
+    most = max(one.size_bytes for one in remote.hub.products)
+    with remote.database.begin() as connection:
+        set_source(connection, "hub", {"quota": {"bytes_per_30_days": int(1.5 * most)}})
+    remote.find()
+    outcome = remote.fetch()
+    assert outcome.fetched == 1
+    assert "quota" in (outcome.held_back or "")
