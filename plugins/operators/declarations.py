@@ -59,7 +59,7 @@ class ImportDeclarationsOperator(DomainOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import and return ids and counts."""
         from s4c_lib.catalog.sites import get_site
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.uploads.declarations import import_declarations
         from s4c_lib.uploads.requests import import_request
 

@@ -45,7 +45,7 @@ class QueryOperator(IngestOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Query and return counts."""
         from s4c_lib.catalog.query_windows import requery
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.query import run_query
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import l2a_programs
@@ -89,7 +89,7 @@ class RegisterOperator(IngestOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Register and return counts."""
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.register import process_owner, run_register
 
         database, job_id = self.database(), self.running_job(context)
@@ -121,7 +121,7 @@ class PlanStepOperator(IngestOperator):
 
     def execute(self, context: Context) -> list[int]:
         """Return how many pieces each task takes."""
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.steps import derived_step
 
         database, job_id = self.database(), self.running_job(context)
@@ -149,7 +149,7 @@ class StepOperator(IngestOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Make them and return counts."""
         from s4c_lib.catalog import derivations, unit_claims
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import derived_step, step_counts
 

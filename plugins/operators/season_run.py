@@ -47,7 +47,7 @@ class OpenRunOperator(DomainOperator):
 
     def _open(self, context: Context) -> int:
         from s4c_lib.errors import Sen4capError
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.runs import open_run
 
         with retried_by_class():
@@ -118,7 +118,7 @@ class OpenRunOperator(DomainOperator):
 
     def _release_lost(self, context: Context, opening: Opening) -> bool:
         """End the job that holds the lock when nobody works on it any more."""
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.runs import release_dead, release_lost
 
         holder = opening.holder

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable
 
-from operators.housekeeping import RetentionOperator, SyncOperator
+from operators.housekeeping import PastRetriesOperator, RetentionOperator, SyncOperator
 from operators.notify import NotifyOperator
 from s4c_airflow.dag_factory import FIRST_DAY
 from s4c_lib.manifest import read_manifest
@@ -24,6 +25,17 @@ def sync_dag() -> DAG:
         if manifest.notifies:
             # a teardown: it runs also when the synchronisation failed, and does not hide that
             synchronised >> NotifyOperator(task_id="notify").as_teardown(on_failure_fail_dagrun=True)
+    return dag
+
+
+def retries_dag() -> DAG:
+    """Return ``s4c__retries``, which runs every half hour: nothing else comes back to a past season."""
+    schedule = DeltaTriggerTimetable(timedelta(minutes=30))
+    with _global_dag(
+        "s4c__retries", "Runs the ingest of past seasons again when a failed search or transfer is due.", schedule
+    ) as dag:
+        due = PastRetriesOperator(task_id="find")
+        TriggerDagRunOperator.partial(task_id="run_again").expand_kwargs(due.output)
     return dag
 
 

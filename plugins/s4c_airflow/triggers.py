@@ -47,7 +47,7 @@ class MayStartTrigger(BaseTrigger):
         """Look until the job may start; say in the log each time the reason changes."""
         from s4c_lib.catalog.database import Database
         from s4c_lib.errors import DatabaseUnavailableError
-        from s4c_lib.ingest.fetch import utc_now
+        from s4c_lib.ingest.clock import utc_now
         from s4c_lib.runs import may_start
 
         connection = await BaseHook.aget_connection(self.connection_id)

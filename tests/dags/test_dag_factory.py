@@ -10,7 +10,7 @@ import pytest
 from s4c_lib.manifest import last_good_path
 from tests.dags.conftest import Build, entries, manifest_of
 
-GLOBAL = {"s4c__sync", "s4c__retention"}
+GLOBAL = {"s4c__sync", "s4c__retries", "s4c__retention"}
 
 
 def test_every_entry_of_the_manifest_becomes_a_dag_in_one_of_the_three_files(build: Build) -> None:
