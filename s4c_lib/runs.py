@@ -21,7 +21,8 @@ from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_pro
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.errors import ConflictError
 from s4c_lib.ingest.context import load_context
-from s4c_lib.ingest.steps import has_work
+from s4c_lib.ingest.steps import has_work, nothing_to_do
+from s4c_lib.ingest.unfetched import Unfetched
 from s4c_lib.lost_runs import process_gone, release_dead, release_lost
 from s4c_lib.parameters import Snapshot
 from s4c_lib.processors import required_types
@@ -126,8 +127,9 @@ def _open_ingest(database: Database, job: Job, request: RunRequest, now: datetim
             text = "no satellite is enabled, or none has a data source; see 's4c source list'"
             return _skip(connection, job, SkipReason.DISABLED, text)
     if not request.options.get("requery") and not has_work(database, context, now):
+        text = nothing_to_do(database, context, now)
         with database.begin() as connection:
-            return _skip(connection, job, SkipReason.NO_WORK, "every window is settled and nothing is left to fetch")
+            return _skip(connection, job, SkipReason.NO_WORK, text)
     return _take_lock(database, job, snapshot)
 
 
@@ -267,10 +269,18 @@ def may_start(database: Database, job_id: int, *, now: datetime) -> tuple[bool, 
         return verdict.ready, verdict.reason
 
 
-def close_run(database: Database, job_id: int, *, failed_tasks: Mapping[str, str]) -> Job:
+def close_run(
+    database: Database, job_id: int, *, failed_tasks: Mapping[str, str], unfetched: Unfetched | None = None
+) -> Job:
     """End a run's job by what became of its tasks (task id to state, those not successful).
 
-    A job that ended itself (skipped) stays as it is.
+    A job that ended itself (skipped) stays as it is. An ingest that brought nothing because its sources take no
+    account has failed, though each of its tasks did what it could (spec/README.md E1: never a success without a
+    result); what only has to wait is said.
+
+    Parameters
+    ----------
+    unfetched : of an ingest, what it leaves; see `s4c_lib.ingest.unfetched`.
     """
     with database.begin() as connection:
         job = jobs.get_job(connection, job_id)
@@ -278,7 +288,10 @@ def close_run(database: Database, job_id: int, *, failed_tasks: Mapping[str, str
             text = f"the job never started (it was {job.state})"
             return jobs.finish(connection, job_id, JobState.FAILED, reason="not_started", detail=text)
         if not failed_tasks:
-            return jobs.finish(connection, job_id, JobState.SUCCEEDED)
+            detail = None if unfetched is None else unfetched.text
+            if unfetched is not None and unfetched.in_vain:
+                return jobs.finish(connection, job_id, JobState.FAILED, reason="not_fetched", detail=detail)
+            return jobs.finish(connection, job_id, JobState.SUCCEEDED, detail=detail)
         names = ", ".join(f"{task} ({state})" for task, state in sorted(failed_tasks.items()))
         return jobs.finish(connection, job_id, JobState.FAILED, reason="task_failed", detail=f"tasks: {names}")
 

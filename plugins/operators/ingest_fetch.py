@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from operators.accounts import airflow_access
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from s4c_lib.catalog.database import Database
+    from s4c_lib.ingest.context import IngestContext
     from s4c_lib.ingest.fetch import FetchOutcome
 
 
@@ -128,6 +130,10 @@ class FetchOperator(IngestOperator):
         if fruitless > MOST_FRUITLESS_WAITS:
             self.log.warning("%s: left to the next run", left.text)
             return
+        until = self._waits_until(database, job_id, ingest)
+        if utc_now() >= until:
+            self.log.info("%s: left to a later run, as staging.wait_hours is over", left.text)
+            return
         self.log.info("Waiting without a slot: %s", left.text)
         self.defer(
             trigger=StagedTrigger(
@@ -137,9 +143,19 @@ class FetchOperator(IngestOperator):
                 first_check_seconds=pause_seconds(ingest, {self.source: left}, utc_now()),
                 poll_seconds=float(ingest.parameters["staging.poll_seconds"]),
                 fruitless=fruitless,
+                until=until.isoformat(),
             ),
             method_name="resume",
         )
+
+    @staticmethod
+    def _waits_until(database: Database, job_id: int, ingest: IngestContext) -> datetime:
+        """Return when the run goes on without what is on tape: it must not keep all else waiting."""
+        from s4c_lib.catalog.jobs import get_job
+
+        with database.begin() as connection:
+            job = get_job(connection, job_id)
+        return (job.started_at or job.submitted_at) + timedelta(hours=float(ingest.parameters["staging.wait_hours"]))
 
     def _progress(self, done: int, total: int, name: str) -> None:
         self.log.info("%s of %s: %s", done, total, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -32,6 +33,7 @@ class StagedTrigger(BaseTrigger):
     first_check_seconds : pause before the first look, never below 10.
     poll_seconds : pause between looks.
     fruitless : how often in a row the task waited in vain, handed back in the event.
+    until : ISO time, UTC, after which nothing is waited for; None waits as long as something may come.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StagedTrigger(BaseTrigger):
         first_check_seconds: float = SHORTEST_FIRST_CHECK_SECONDS,
         poll_seconds: float = 60.0,
         fruitless: int = 0,
+        until: str | None = None,
     ) -> None:
         super().__init__()
         self.job_id = job_id
@@ -50,6 +53,7 @@ class StagedTrigger(BaseTrigger):
         self.first_check_seconds = max(SHORTEST_FIRST_CHECK_SECONDS, first_check_seconds)
         self.poll_seconds = poll_seconds
         self.fruitless = fruitless
+        self.until = until
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments; no account is among them."""
@@ -62,6 +66,7 @@ class StagedTrigger(BaseTrigger):
                 "first_check_seconds": self.first_check_seconds,
                 "poll_seconds": self.poll_seconds,
                 "fruitless": self.fruitless,
+                "until": self.until,
             },
         )
 
@@ -83,13 +88,18 @@ class StagedTrigger(BaseTrigger):
                 done = left.can_fetch or not left.worth_waiting
             except DatabaseUnavailableError as error:
                 text, done = error.one_line, False
-            if done:
+            if done or self._too_late():
                 yield TriggerEvent({"text": text, "fruitless": self.fruitless})
                 return
             if text != said:
                 self.log.info("%s: %s", self.source, text)
                 said = text
             await asyncio.sleep(self.poll_seconds)
+
+    def _too_late(self) -> bool:
+        from s4c_lib.ingest.clock import utc_now
+
+        return self.until is not None and utc_now() >= datetime.fromisoformat(self.until)
 
     def _connection_ids(self, database: Database) -> list[str]:
         """Return the Airflow connections with the source's accounts."""

@@ -65,6 +65,23 @@ def reset_failed_units(connection: Connection, acquisition_ids: Sequence[int]) -
     return connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).rowcount
 
 
+def unit_faults(connection: Connection, acquisition_id: int) -> list[tuple[str, str]]:
+    """Return (unit, what was wrong with it) of those units of an acquisition that something is known of."""
+    statement = text(
+        """
+        SELECT unit_key, failed_reason FROM s4c.acquisition_unit
+        WHERE acquisition_id = :id AND failed_reason <> '' ORDER BY processor_id, unit_key, id
+        """
+    )
+    return [(row.unit_key, row.failed_reason) for row in connection.execute(statement, {"id": acquisition_id})]
+
+
+def failed_units(connection: Connection, acquisition_id: int) -> int:
+    """Return how many units of an acquisition have failed."""
+    statement = text("SELECT count(*) FROM s4c.acquisition_unit WHERE acquisition_id = :id AND state = 'failed'")
+    return int(connection.execute(statement, {"id": acquisition_id}).scalar_one())
+
+
 def failed_derivations(connection: Connection, acquisition_id: int) -> int:
     """Return how many L3B products and statistics of an acquisition could not be made."""
     statement = text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -65,6 +65,33 @@ def bytes_in_days(connection: Connection, name: str, *, today: date, days: int =
     )
     values = {"name": name, "before": today - timedelta(days=days), "today": today}
     return int(connection.execute(statement, values).scalar_one())
+
+
+def above_quota(connection: Connection, name: str, *, now: datetime, coming: int, expected_bytes: int) -> str | None:
+    """Return in one line that a product would exceed the quota of bytes of a source, or None.
+
+    Parameters
+    ----------
+    coming : bytes of the transfers in progress.
+    expected_bytes : of the product; 1 where it is not known.
+    """
+    quota = limits(connection, name).bytes_per_30_days
+    if quota is None:
+        return None
+    used = bytes_in_days(connection, name, today=now.astimezone(UTC).date())
+    if used + coming + expected_bytes <= quota:
+        return None
+    told = f"{name}: {_amount(used)} of its quota of {_amount(quota)} in {QUOTA_DAYS} days are used"
+    more = [f"{_amount(coming)} are on their way"] if coming else []
+    if expected_bytes > 1:
+        more.append(f"the next product has {_amount(expected_bytes)}")
+    return ", ".join([told, *more])
+
+
+def _amount(count: int) -> str:
+    """Write bytes in a unit in which they are not 0."""
+    unit, symbol = next((one for one in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if count >= one[0]), (1e3, "kB"))
+    return f"{count / unit:,.1f} {symbol}"
 
 
 def requests_on(connection: Connection, name: str, day: date) -> int:

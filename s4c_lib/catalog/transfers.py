@@ -196,10 +196,10 @@ def over_quota(connection: Connection, name: str, now: datetime) -> str | None:
     """
     most = 1
     for site in list_sites(connection):
-        usable = [source for satellite in SEARCHED_SATELLITES for source in sources_for(connection, site.id, satellite)]
-        numbers = [source.id for source in usable if source.can_download]
-        named = [source.id for source in usable if source.can_download and source.name == name]
-        values = {**waiting_values(site.id, named, numbers, *_EVER), "today": now.date()}
+        known = [source for satellite in SEARCHED_SATELLITES for source in sources_for(connection, site.id, satellite)]
+        usable = {source.id: source.name for source in known if source.can_download}
+        named = [number for number, source_name in usable.items() if source_name == name]
+        values = {**waiting_values(site.id, named, list(usable), *_EVER), "today": now.date()}
         found = connection.execute(text(_NEXT), values).one_or_none() if named else None
         most = max(most, 0 if found is None else found.size_bytes or 0)
     return _over_quota(connection, name, now, expected_bytes=most)
@@ -207,24 +207,8 @@ def over_quota(connection: Connection, name: str, now: datetime) -> str | None:
 
 def _over_quota(connection: Connection, name: str, now: datetime, *, expected_bytes: int) -> str | None:
     """Return why a product of a size (1: not known) may not be fetched: with it the quota would be exceeded."""
-    quota = source_usage.limits(connection, name).bytes_per_30_days
-    if quota is None:
-        return None
-    used = source_usage.bytes_in_days(connection, name, today=now.astimezone(UTC).date())
     _, coming = in_progress(connection, name)
-    if used + coming + expected_bytes <= quota:
-        return None
-    told = f"{name}: {_amount(used)} of its quota of {_amount(quota)} in {source_usage.QUOTA_DAYS} days are used"
-    more = [f"{_amount(coming)} are on their way"] if coming else []
-    if expected_bytes > 1:
-        more.append(f"the next product has {_amount(expected_bytes)}")
-    return ", ".join([told, *more])
-
-
-def _amount(count: int) -> str:
-    """Write bytes in a unit in which they are not 0."""
-    unit, symbol = next((one for one in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")) if count >= one[0]), (1e3, "kB"))
-    return f"{count / unit:,.1f} {symbol}"
+    return source_usage.above_quota(connection, name, now=now, coming=coming, expected_bytes=expected_bytes)
 
 
 def in_progress(connection: Connection, name: str | None = None) -> tuple[int, int]:

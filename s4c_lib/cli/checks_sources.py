@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from s4c_lib.catalog import config_values, source_state
 from s4c_lib.catalog.data_sources import DataSource, list_sources, sources_for
 from s4c_lib.catalog.sites import list_sites
-from s4c_lib.catalog.transfers import held_back
+from s4c_lib.catalog.transfers import over_quota
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.cli.check import Check, Verdict
 from s4c_lib.cli.session import Session
 from s4c_lib.cli.source_health import source_health
-from s4c_lib.cli.source_remote import airflow_has
+from s4c_lib.cli.source_remote import account_elsewhere
 from s4c_lib.errors import NotFoundError
 from s4c_lib.reasons import Reason
 
@@ -42,7 +42,7 @@ def _check(session: Session, source: DataSource) -> Check:
         return Check(name, Verdict.OK if report.ok else Verdict.BROKEN, report.text, remedy)
     with session.read() as connection:
         circuit = source_state.circuit(connection, source.name, now=session.now())
-        held = held_back(connection, source.name, session.now())
+        quota = over_quota(connection, source.name, session.now())
     if circuit is not None and circuit.reason == Reason.THROTTLED:
         return Check(name, Verdict.LIMITED, circuit.text, "nothing: it is asked again by itself then")
     try:
@@ -56,8 +56,8 @@ def _check(session: Session, source: DataSource) -> Check:
     if circuit is not None:
         remedy = f"'s4c source test {source.name}' lets transfers go on at once"
         return Check(name, Verdict.LIMITED, f"it answers again, but {circuit.text}", remedy)
-    if held is not None and "quota" in held:
-        return Check(name, Verdict.LIMITED, held, f"wait, or 's4c source set {source.name} --quota KEY=VALUE'")
+    if quota is not None:
+        return Check(name, Verdict.LIMITED, quota, f"wait, or 's4c source set {source.name} --quota KEY=VALUE'")
     return Check(name, Verdict.OK, report.text)
 
 
@@ -70,9 +70,9 @@ def _account_hint(source: DataSource) -> str:
 def _untried(session: Session, source: DataSource, error: NotFoundError) -> Check:
     """Say what it means that the account is not in the environment of the command line."""
     name = f"source {source.name}"
-    if airflow_has(session, source.secret_ref or ""):
-        text = f"cannot be tried from here: {error.message} Airflow has the connection {source.secret_ref!r}"
-        return Check(name, Verdict.LIMITED, text, error.hint.partition("; for DAGs")[0])
+    elsewhere = account_elsewhere(session, source.secret_ref or "", error)
+    if elsewhere is not None:
+        return Check(name, Verdict.LIMITED, elsewhere.message, elsewhere.hint)
     return Check(name, Verdict.BROKEN, error.message, error.hint)
 
 

@@ -79,10 +79,11 @@ def ingest(
             raise
     for line in (*outcome.warnings, *outcome.errors):
         warn(line)
-    job = _close(session, opening.job_id, outcome.counts)
+    job = _close(session, opening.job_id, outcome)
     print_record({"job": job.id, "state": job.state, **outcome.counts}, as_json=as_json)
     if job.state == "failed":
-        raise SourceError("No query window could be searched.", hint="'s4c source test NAME' tries a source")
+        text = "No query window could be searched." if _blind(outcome) else f"Job {job.id} failed: {job.detail}"
+        raise SourceError(text, hint="'s4c source test NAME' tries a source")
 
 
 def _request(
@@ -177,14 +178,20 @@ class _Waiting:
         time.sleep(seconds)
 
 
-def _close(session: Session, job_id: int, counts: dict[str, int]) -> Job:
+def _close(session: Session, job_id: int, outcome: IngestOutcome) -> Job:
     from s4c_lib.catalog.jobs import add_counts
+    from s4c_lib.ingest.unfetched import unfetched
     from s4c_lib.runs import close_run
 
     with session.read() as connection:
-        add_counts(connection, job_id, counts)
-    blind = counts["windows_failed"] > 0 and counts["windows"] == 0
-    return close_run(session.database, job_id, failed_tasks={"query": "every window failed"} if blind else {})
+        add_counts(connection, job_id, outcome.counts)
+    failed = {"query": "every window failed"} if _blind(outcome) else {}
+    left = unfetched(session.database, job_id, now=session.now(), without_account=outcome.not_opened)
+    return close_run(session.database, job_id, failed_tasks=failed, unfetched=left)
+
+
+def _blind(outcome: IngestOutcome) -> bool:
+    return outcome.counts["windows_failed"] > 0 and outcome.counts["windows"] == 0
 
 
 def _fail(session: Session, job_id: int, error: str, reason: str) -> None:

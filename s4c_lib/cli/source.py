@@ -11,8 +11,15 @@ import typer
 from s4c_lib.cli.options import AsJson, examples, noun
 from s4c_lib.cli.output import note, print_records, size, warn
 from s4c_lib.cli.session import Session, session_of
-from s4c_lib.cli.source_remote import Driver, RemoteOptions, account_problem, quota_of, remote_params
-from s4c_lib.errors import EXIT_FAILED, InputError
+from s4c_lib.cli.source_remote import (
+    Driver,
+    RemoteOptions,
+    account_elsewhere,
+    account_problem,
+    quota_of,
+    remote_params,
+)
+from s4c_lib.errors import EXIT_FAILED, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -168,7 +175,8 @@ def _warn_of_account(session: Session, source: DataSource) -> None:
     if source.secret_ref is not None:
         problem = account_problem(session, source.secret_ref)
         if problem is not None:
-            warn(f"{problem[0]} {problem[1]}")
+            message, hint = problem
+            warn(f"{message} {hint[:1].upper()}{hint[1:]}.")
     elif source.can_download and source.remote:
         warn("no account is given: most providers want one to fetch from them; 's4c source set --connection ID'")
 
@@ -260,7 +268,13 @@ def try_source(context: typer.Context, name: SourceName, as_json: AsJson = False
         found = data_sources.get_sources(change, name)
     # rows of one name share account and provider; archives of several sites may lie apart
     places = {source.local_root: source for source in found}
-    reports = [source_health(session, source) for source in places.values()]
+    try:
+        reports = [source_health(session, source) for source in places.values()]
+    except NotFoundError as error:
+        elsewhere = account_elsewhere(session, found[0].secret_ref or "", error)
+        if elsewhere is None:
+            raise
+        raise NotFoundError(f"Source {name!r} {elsewhere.message}", hint=elsewhere.hint) from None
     good = all(report.ok for report in reports)
     if good and found[0].remote:
         with session.read() as change:

@@ -232,6 +232,16 @@ def account_problem(session: Session, connection_id: str) -> tuple[str, str] | N
     return None
 
 
+def account_elsewhere(session: Session, connection_id: str, error: NotFoundError) -> NotFoundError | None:
+    """Return what to say of an account that only Airflow has: the DAGs can use it; None where Airflow has none."""
+    if not airflow_has(session, connection_id):
+        return None
+    return NotFoundError(
+        f"cannot be tried from here: {error.message} Airflow has the connection {connection_id!r}, so its DAGs get it.",
+        hint=error.hint.partition("; for DAGs")[0],
+    )
+
+
 def airflow_has(session: Session, connection_id: str) -> bool:
     """Tell whether Airflow answers and knows a connection."""
     from s4c_lib.airflow_api import AirflowApi

@@ -47,6 +47,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
                 for site in sites.values()
                 if not any(season.site_id == site.id for season in seasons.values())
             ),
+            *_source_problems(connection, now),
             *(problem for row in rows for problem in row.pop("problems")),
             *_job_problems(connection, seasons),
         ]
@@ -163,6 +164,26 @@ def _season_problems(
     lost = sum(counts.get(state, 0) for state in ("aborted", "processing_failed"))
     if lost:
         found.append(f"{name}: {lost} acquisitions failed for good: s4c acquisitions list {name} --state aborted")
+    return found
+
+
+def _source_problems(connection: Connection, now: datetime) -> list[str]:
+    """Return the sources that nothing is asked of, or fetched from, and what to do."""
+    from s4c_lib.catalog import source_state
+    from s4c_lib.catalog.data_sources import list_sources
+    from s4c_lib.catalog.transfers import over_quota
+    from s4c_lib.reasons import Reason
+
+    found = []
+    for name in dict.fromkeys(item.name for item in list_sources(connection) if item.remote and item.enabled):
+        circuit = source_state.circuit(connection, name, now=now)
+        if circuit is not None and circuit.reason == Reason.REFUSED:
+            found.append(f"source {circuit.text}; correct the account, then: s4c source test {name}")
+        elif circuit is not None:
+            found.append(f"source {circuit.text}; it is asked again by itself then")
+        quota = over_quota(connection, name, now)
+        if quota is not None:
+            found.append(f"source {quota}; nothing more is fetched until older transfers drop out")
     return found
 
 

@@ -15,6 +15,7 @@ import typer
 from s4c_lib.cli.options import AsJson, examples
 from s4c_lib.cli.output import note, print_record, warn
 from s4c_lib.errors import InputError
+from s4c_lib.sources.product_kinds import ProductKind
 
 if TYPE_CHECKING:
     from s4c_lib.synthetic.hub import Hub
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _PORT = 8765
 _PASSWORD = "password"
 """Of an account that opens nothing but invented products."""
+_NOT_ESAS = frozenset({ProductKind.S1_AMP, ProductKind.S1_COHE, ProductKind.MUSCATE_L2A})
 _SATELLITES = {"sentinel1": "s1", "sentinel2": "s2", "landsat8": "l8", "landsat9": "l8"}
 
 
@@ -100,9 +102,16 @@ def _password(file: Path) -> str:
 
 
 def _addresses(hub: Hub, user: str, password_file: Path | None, definition: Path) -> dict[str, Any]:
+    from s4c_lib.synthetic.hub.served_product import words_of
+
     served = {product.name.satellite.value for product in hub.products}
     satellites = " ".join(f"--satellite {name}" for name in dict.fromkeys(_SATELLITES[one] for one in sorted(served)))
     dhus = " ".join(part for part in satellites.replace("--satellite l8", "").split(" ") if part)
+    # ESA has no names for the products of others
+    kinds = "".join(
+        f" --collection {kind}={words_of(kind).dhus_type}"
+        for kind in sorted({product.name.kind for product in hub.products} & _NOT_ESAS)
+    )
     secret = f'"$(head -n 1 {quote(str(password_file))})"' if password_file is not None else _PASSWORD
     return {
         "url": hub.url,
@@ -119,5 +128,8 @@ def _addresses(hub: Hub, user: str, password_file: Path | None, definition: Path
             f"s4c source add hub --driver eodag --provider cop_dataspace --definition {quote(str(definition))}"
             f" {satellites} --connection hub"
         ),
-        "source_by_dhus": f"s4c source add hub_dhus --driver dhus --url {hub.dhus_url} {dhus} --connection hub",
+        "source_by_dhus": (
+            f"s4c source add hub_dhus --driver dhus --url {hub.dhus_url} {dhus}{kinds} --param ask_online=true"
+            " --connection hub"
+        ),
     }

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from s4c_lib.errors import DiskFullError
 
+_SMALLEST_SHOWN_GB = 0.05
+
 
 class DiskState(StrEnum):
     """How full a disk is; ``low`` is for operators to see, ``paused`` holds downloads and pre-processing back."""
@@ -56,10 +58,11 @@ def disk_verdict(
     share = 100 * free_bytes / total_bytes if total_bytes else 0.0
     if left_gb < min_free_gb:
         planned = (in_flight_bytes + expected_bytes) / 1e9
+        # catalogues do not always state a size
+        coming = f" and {planned:.1f} GB are to come" if planned >= _SMALLEST_SHOWN_GB else ""
         return DiskVerdict(
             DiskState.PAUSED,
-            f"Only {free_bytes / 1e9:.1f} GB are free at {place} and {planned:.1f} GB are to come, "
-            f"storage.min_free_gb keeps {min_free_gb:g}.",
+            f"Only {free_bytes / 1e9:.1f} GB are free at {place}{coming}, storage.min_free_gb keeps {min_free_gb:g}.",
             "free space or lower storage.min_free_gb; work goes on by itself then",
         )
     if share < hard_free_pct:

@@ -20,7 +20,7 @@ from s4c_lib.sources.credentials import without_secrets
 from s4c_lib.sources.eodag_provider import CHECKSUMS_PROPERTY, FILE_PROPERTY
 from s4c_lib.sources.found_products import FoundProduct, file_name_of, footprint_of_geojson
 from s4c_lib.sources.model import StorageState
-from s4c_lib.sources.product_kinds import ProductKind, ProductName
+from s4c_lib.sources.product_kinds import ProductName
 from s4c_lib.sources.product_names import bare_name, parse_product_name
 
 _ONLINE: Final = "succeeded"
@@ -31,7 +31,6 @@ _NAME_PROPERTIES: Final = ("title", "id", "s2:product_uri", FILE_PROPERTY)
 _BAND_GROUP: Final = re.compile(r"_(SR|ST)$")
 _CHECKSUM_ORDER: Final = ("md5", "sha256", "sha512", "sha1", "sha3_256")
 _MULTIHASHES: Final = {"d50110": ("md5", 32), "1220": ("sha256", 64), "1340": ("sha512", 128), "1114": ("sha1", 40)}
-_RASTERS: Final = (ProductKind.S1_AMP, ProductKind.S1_COHE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def _file_name(name: ProductName, listed: str | None, url: str | None) -> str:
     for text in (listed, urlsplit(url).path if url else None):
         if text and _ARCHIVE.search(text):
             return file_name_of(name, text)
-    return file_name_of(name, ".tif" if name.kind in _RASTERS else "")
+    return file_name_of(name, listed or "")
 
 
 def _footprint(geometry: BaseGeometry) -> BaseGeometry | None:

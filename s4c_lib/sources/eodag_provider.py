@@ -126,6 +126,11 @@ def silence() -> None:
     logging.getLogger("eodag").setLevel(logging.CRITICAL + 1)
 
 
+def _untyped(definition: Mapping[str, Any]) -> str:
+    sections = {topic: definition[topic] for topic in _SECTIONS if isinstance(definition.get(topic), Mapping)}
+    return " and ".join(topic for topic, section in sections.items() if "type" not in section)
+
+
 def _merged(provider: str, definition: Mapping[str, Any]) -> Any:
     from eodag.api.provider import Provider
     from eodag.config import DEFAULT_PROVIDERS_DIR, load_config
@@ -151,6 +156,12 @@ def _merged(provider: str, definition: Mapping[str, Any]) -> Any:
         if definition:
             described.update_from_config({**definition, "name": provider})
     except (EodagError, AttributeError, TypeError, KeyError, ValueError) as error:
+        # of a provider that eodag knows, it takes the plugins from its own description
+        if not file.is_file() and (untyped := _untyped(definition)):
+            raise InputError(
+                f"the definition of provider {provider} does not name the plugin of its section {untyped}",
+                hint=f"give {untyped} a type, as in eodag's user configuration",
+            ) from error
         raise InputError(
             f"the definition of provider {provider} is not one of eodag's: {error}",
             hint="it has the form of a provider in eodag's user configuration",

@@ -15,10 +15,19 @@ from s4c_lib.errors import ProductCorruptError
 from s4c_lib.sources.duplicates import drop_duplicates
 from s4c_lib.sources.footprints import polygon_of_corners
 from s4c_lib.sources.model import Candidate, Direction, Query, Rejected, SearchResult, StorageState
+from s4c_lib.sources.product_kinds import ProductKind
 from s4c_lib.sources.product_names import ProductName, Satellite, parse_product_name
 
 _HALF_WORLD_DEG: Final = 180
 _SINGLE_FILES: Final = (".tif", ".tiff", ".tar", ".tar.gz", ".tgz", ".zip")
+# What a product comes as where its catalogue does not say; folders are zipped by whoever sends them.
+_USUAL_SUFFIX: Final = {
+    ProductKind.S1_AMP: ".tif",
+    ProductKind.S1_COHE: ".tif",
+    ProductKind.LANDSAT_L1: ".tar",
+    ProductKind.LANDSAT_L2SP: ".tar",
+    ProductKind.LANDSAT_L2SR: ".tar",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +136,15 @@ def halves(query: Query) -> tuple[Query, Query] | None:
 
 
 def file_name_of(name: ProductName, written: str) -> str:
-    """Name under which a download is kept: a single file keeps its suffix, a folder arrives zipped."""
+    """Name under which a download is kept: a single file keeps its suffix, a folder arrives zipped.
+
+    Without a suffix it is named as products of its kind usually come; `http_body_check.named_by` puts that right.
+    """
     lower = written.lower()
-    suffix = next((suffix for suffix in sorted(_SINGLE_FILES, key=len, reverse=True) if lower.endswith(suffix)), ".zip")
-    return f"{name.name}{suffix}"
+    stated = next((suffix for suffix in sorted(_SINGLE_FILES, key=len, reverse=True) if lower.endswith(suffix)), None)
+    if stated is None:
+        stated = ".zip" if lower.endswith(".safe") else _USUAL_SUFFIX.get(name.kind, ".zip")
+    return f"{name.name}{stated}"
 
 
 def footprint_of_wkt(text: str | None) -> BaseGeometry | None:

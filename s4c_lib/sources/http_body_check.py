@@ -10,6 +10,9 @@ HEAD_BYTES = 512
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _GZIP = (b"\x1f\x8b",)
+_ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+# A gzip may be anything, these two are archives.
+_PACKINGS = (".zip", ".tar")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
@@ -28,7 +31,7 @@ def check_head(head: bytes, file_name: str, content_type: str, what: str) -> Non
     SourceError : a text, such as JSON or XML.
     ProductCorruptError : anything else that the file cannot begin with.
     """
-    known = _begins_rightly(head, file_name)
+    known = _begins_rightly(head, named_by(head, file_name))
     if known:
         return
     kind = content_type.split(";")[0].strip().lower()
@@ -48,6 +51,29 @@ def check_head(head: bytes, file_name: str, content_type: str, what: str) -> Non
             f"{what}: what came ({kind or 'of no stated type'}) does not begin as {file_name} must",
             hint="it is fetched again",
         )
+
+
+def named_by(head: bytes, file_name: str) -> str:
+    """Return the name of an archive with the suffix that its first bytes ask for.
+
+    Catalogues seldom say how a product is packed; what reads it goes by the suffix. Names of other files, and of
+    archives that are already right, stay as they are.
+    """
+    lower = file_name.lower()
+    suffix = next((suffix for suffix in _ARCHIVE_SUFFIXES if lower.endswith(suffix)), None)
+    if suffix is None or _begins_rightly(head, file_name):
+        return file_name
+    found = next((other for other in _PACKINGS if _begins_rightly(head, other)), suffix)
+    return file_name[: -len(suffix)] + found
+
+
+def other_packings(file_name: str) -> tuple[str, ...]:
+    """Return the names that `named_by` may give a file instead of its own."""
+    lower = file_name.lower()
+    suffix = next((suffix for suffix in _ARCHIVE_SUFFIXES if lower.endswith(suffix)), None)
+    if suffix is None:
+        return ()
+    return tuple(file_name[: -len(suffix)] + other for other in _PACKINGS if other != suffix)
 
 
 def _begins_rightly(head: bytes, file_name: str) -> bool | None:

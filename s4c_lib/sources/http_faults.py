@@ -246,6 +246,8 @@ def _without_answer(chain: list[BaseException]) -> str:
         return f"{where} did not answer in time"
     if any(getattr(link, "errno", None) in _UNREACHABLE for link in chain):
         return f"{where} cannot be reached: no way to it through the network"
+    if "JSONDecodeError" in names:
+        return f"what came from {where} is broken off, or no JSON"
     text = " ".join(str(chain[0]).split()) or type(chain[0]).__name__
     return f"{text} ({host})" if host and host not in text else text
 

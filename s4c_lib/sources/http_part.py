@@ -106,6 +106,12 @@ class HttpPart:
         fresh.write_text(json.dumps(asdict(origin), sort_keys=True), encoding="utf-8")
         fresh.replace(self.path.parent / _ORIGIN)
 
+    def renamed(self, file_name: str) -> HttpPart:
+        """Give the complete file another name; a part is taken up again under the old one only."""
+        if file_name == self.path.name:
+            return self
+        return HttpPart(self.path.rename(self.path.with_name(file_name)))
+
     def discard(self) -> None:
         """Remove it."""
         remove(self.path.parent)

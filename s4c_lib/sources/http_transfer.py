@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from s4c_lib.errors import ProductCorruptError, Sen4capError, SourceError
 from s4c_lib.sources.bandwidth import Bandwidth
 from s4c_lib.sources.catalogue import Download, Gate, open_gate
+from s4c_lib.sources.http_body_check import HEAD_BYTES, named_by, other_packings
 from s4c_lib.sources.http_exchange import Exchange, addresses_unlogged, host_of
 from s4c_lib.sources.http_filling import Filling, Locate, exact_size, located
 from s4c_lib.sources.http_part import HttpPart
@@ -47,7 +48,8 @@ def fetch_http(
 
     Returns
     -------
-    The archive's path, ``<target>/<Download.file_name>``; ``checksum`` is that of a copy of the same file.
+    The archive's path, ``<target>/<Download.file_name>``, with another suffix where it is packed in another way;
+    ``checksum`` is that of a copy of the same file.
 
     Raises
     ------
@@ -68,8 +70,7 @@ def fetch_http(
     try:
         with addresses_unlogged(signed=download.signed), closing(exchange), holding(target_dir, download.file_name):
             part = HttpPart.open(target_dir, download.file_name)
-            final = target_dir / download.file_name
-            found = _existing(final, download, name)
+            final, found = _existing(target_dir, download, name)
             if found is not None:
                 part.discard()
             else:
@@ -78,6 +79,8 @@ def fetch_http(
                 )
                 digests = filling.run()
                 download = filling.download
+                part = part.renamed(_packed_as(part.path))
+                final = target_dir / part.path.name
                 found = _checked(part, download, name, digests, what), digests
                 part.publish(final)
     except Sen4capError:
@@ -90,7 +93,7 @@ def fetch_http(
     return FetchResult(
         path=final,
         size_bytes=report.size_bytes,
-        checksum=content_checksum({download.file_name: (report.size_bytes, digests.content)}),
+        checksum=content_checksum({final.name: (report.size_bytes, digests.content)}),
         checksum_of="content",
         mode=FetchMode.DOWNLOAD,
         seconds=time.monotonic() - began,
@@ -106,8 +109,25 @@ def _check_file_name(file_name: str, what: str) -> None:
         )
 
 
-def _existing(final: Path, download: Download, name: ProductName) -> tuple[VerifyReport, Digests] | None:
-    """Check a file fetched before whose outcome was not recorded; None when there is none, or no sound one."""
+def _packed_as(path: Path) -> str:
+    with path.open("rb") as stream:
+        return named_by(stream.read(HEAD_BYTES), path.name)
+
+
+def _existing(
+    target_dir: Path, download: Download, name: ProductName
+) -> tuple[Path, tuple[VerifyReport, Digests] | None]:
+    """Return where the file goes, or is, and what a check of it found; None when there is none, or no sound one."""
+    stated = target_dir / download.file_name
+    for final in dict.fromkeys((stated, *(target_dir / other for other in other_packings(download.file_name)))):
+        found = _sound(final, download, name)
+        if found is not None:
+            return final, found
+    return stated, None
+
+
+def _sound(final: Path, download: Download, name: ProductName) -> tuple[VerifyReport, Digests] | None:
+    """Check a file fetched before whose outcome was not recorded."""
     if final.is_symlink() or not final.is_file():
         return None
     if exact_size(download) not in (None, final.stat().st_size):

@@ -142,6 +142,25 @@ def test_the_bytes_of_thirty_days_are_counted_with_what_is_to_come(connection: C
     assert claim(connection, site.id, NOW + DAY) is not None
 
 
+def test_a_quota_without_room_for_the_next_product_is_said(connection: Connection) -> None:
+    """It is never used to the last byte, and silence would look as if nothing waited."""
+    site, _ = make_enabled(connection)
+    make_remote(connection, quota={"bytes_per_30_days": 2_500_000})
+    source_usage.record(connection, "cdse", day=NOW.date(), bytes_received=2_000_000)
+    assert transfers.over_quota(connection, "cdse", NOW) is None
+    make_acquisition(connection, site, "P0", state="queued")  # 1000 bytes
+    assert transfers.over_quota(connection, "cdse", NOW) is None, "it has room"
+    other, _ = make_enabled(connection, "Beta")
+    large = make_acquisition(connection, other, "P1", state="queued")
+    connection.execute(text("UPDATE s4c.acquisition SET size_bytes = 700000 WHERE id = :id"), {"id": large})
+    told = transfers.over_quota(connection, "cdse", NOW)
+    assert told == "cdse: 2.0 MB of its quota of 2.5 MB in 30 days are used, the next product has 700.0 kB"
+    # what one site may not have does not hold the other back
+    assert claim(connection, other.id) is None
+    assert claim(connection, site.id) is not None
+    assert "1.0 kB are on their way" in str(transfers.over_quota(connection, "cdse", NOW))
+
+
 def test_a_past_season_waits_for_the_current_one(connection: Connection) -> None:
     """Case 30: an earlier season added to a site that runs."""
     site, _ = make_enabled(connection)

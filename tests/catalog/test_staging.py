@@ -102,13 +102,13 @@ def test_what_a_dead_worker_took_is_ordered_again(connection: Connection) -> Non
     assert order(connection, site.id, NOW + timedelta(minutes=11)) == []
 
 
-def test_a_source_that_does_not_answer_or_refuses_gets_its_orders_later(connection: Connection) -> None:
+def test_a_source_that_does_not_answer_or_has_no_room_gets_its_orders_later(connection: Connection) -> None:
     site, _ = make_enabled(connection)
     make_remote(connection)
     made = fill(connection, site, offline=3)
     order(connection, site.id)
     staging.not_ordered(connection, made[:1], actor=ACTOR)
-    staging.refused(connection, made[1], error="quota exceeded", now=NOW, retry_interval=HOUR, actor=ACTOR)
+    staging.put_off(connection, made[1:2], error="quota exceeded", now=NOW, retry_interval=HOUR, actor=ACTOR)
     assert states(connection) == {"P00": "queued", "P01": "failed", "P02": "staging"}
     refused = get_acquisition(connection, made[1])
     assert (refused.attempts, refused.last_error, refused.reason_code) == (0, "quota exceeded", "offline")
@@ -120,6 +120,24 @@ def test_a_source_that_does_not_answer_or_refuses_gets_its_orders_later(connecti
     source_state.record_fault(connection, "cdse", refusal, circuit_minutes=15, now=NOW)
     assert order(connection, site.id) == []
     assert order(connection, site.id, NOW + timedelta(minutes=15), lost_after_seconds=9e9) == made[:2]
+
+
+def test_a_product_whose_order_is_refused_again_and_again_is_given_up(connection: Connection) -> None:
+    """Withdrawn while it lay on tape, say: it must not wait for ever."""
+    site, _ = make_enabled(connection)
+    make_remote(connection)
+    (number,) = fill(connection, site, offline=1)
+    now, tried = NOW, []
+    while get_acquisition(connection, number).state is not AcquisitionState.ABORTED:
+        assert order(connection, site.id, now) == [number]
+        staging.refused(
+            connection, number, error="no such product", now=now, max_retries=2, retry_interval=HOUR, actor=ACTOR
+        )
+        tried.append(now)
+        now = get_acquisition(connection, number).next_attempt_at or now
+        transfers.requeue_failed(connection, site.id, now, actor=ACTOR)
+    assert len(tried) == 3
+    assert get_acquisition(connection, number).attempts == 3
 
 
 def test_what_does_not_come_online_counts_as_a_failed_transfer(connection: Connection) -> None:

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import acquisitions, data_sources, source_state, transfers
+from s4c_lib.catalog import acquisitions, data_sources, source_state, staging, transfers
 from s4c_lib.catalog.acquisition_states import AcquisitionState
 from s4c_lib.catalog.acquisitions import Acquisition, events, get_acquisition
 from s4c_lib.catalog.transfer_faults import JITTER, LONGEST_DELAY, FaultClass, fault_of, jittered, retry_delay
 from s4c_lib.errors import (
     DiskFullError,
     InputError,
+    NotFoundError,
     ProductCorruptError,
     ProductGoneError,
     ProductOfflineError,
@@ -52,7 +53,7 @@ def fail(connection: Connection, number: int, outcome: FaultClass, now: datetime
         number,
         owner="worker",
         outcome=outcome,
-        reason="source",
+        reason="refused" if outcome is FaultClass.REFUSED else "source",
         error="it failed",
         now=now,
         max_retries=3,
@@ -185,6 +186,39 @@ def test_a_refused_account_is_no_fault_of_the_product(connection: Connection) ->
     assert set(states(connection).values()) == {"queued", "downloading"}
 
 
+def test_a_product_that_the_account_may_not_have_does_not_hold_up_the_others(connection: Connection) -> None:
+    site, _ = make_enabled(connection)
+    make_remote(connection)
+    forbidden, other = (
+        make_acquisition(connection, site, name, state="queued", sensed=NOW - timedelta(days=days))
+        for name, days in (("OLDER", 9), ("NEWER", 8))
+    )
+    first = claim(connection, site.id)
+    assert first is not None
+    assert first.id == forbidden
+    fail(connection, forbidden, FaultClass.REFUSED)
+    transfers_in_turn = [claim(connection, site.id), claim(connection, site.id)]
+    assert [None if one is None else one.id for one in transfers_in_turn] == [other, forbidden]
+
+
+def test_what_lies_on_tape_again_after_its_order_was_filled_counts_as_failed(connection: Connection) -> None:
+    """A source that says it is online and then that it is not is not asked in circles."""
+    site, _ = make_enabled(connection)
+    make_remote(connection)
+    number = make_acquisition(connection, site, "PRODUCT", state="queued", storage_state="offline")
+    sources = usable(connection)
+    staging.order_batch(connection, site.id, sources, usable=sources, now=NOW, actor=ACTOR, **ALWAYS)
+    staging.confirm(connection, [number], now=NOW)
+    staging.to_queue(connection, [number], actor=ACTOR)
+    claim(connection, site.id)
+    assert fail(connection, number, FaultClass.OFFLINE) is AcquisitionState.FAILED
+    failed = get_acquisition(connection, number)
+    assert (failed.attempts, failed.storage_state) == (1, "offline")
+    # and it is ordered once more when its pause is over
+    transfers.requeue_failed(connection, site.id, NOW + 2 * HOUR, actor=ACTOR)
+    assert staging.to_order(connection, site.id, sources, usable=sources, **ALWAYS) == 1
+
+
 @pytest.mark.parametrize("outcome", [FaultClass.DISK, FaultClass.THROTTLED, FaultClass.OFFLINE])
 def test_what_is_not_the_products_fault_takes_no_attempt(connection: Connection, outcome: FaultClass) -> None:
     """Case 36 for the disk: attempts unchanged."""
@@ -218,6 +252,7 @@ def test_what_cannot_heal_is_given_up_at_once(connection: Connection) -> None:
         (ProductOfflineError("x"), "offline"),
         (ProductCorruptError("x"), "corrupt"),
         (DiskFullError("x"), "disk"),
+        (NotFoundError("x"), "refused"),
         (InputError("x"), "final"),
     ],
 )

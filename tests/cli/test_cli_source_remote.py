@@ -194,6 +194,7 @@ def test_a_run_that_no_source_gives_an_account_to_has_failed(
     s4c("config", "set", "s1.enabled", "false")
     s4c("config", "set", "storage.min_free_gb", "0")
     s4c("config", "set", "downloader.s2.write-dir", folder / "downloads")
+    s4c("site", "enable", site)
     s4c("source", "set", remote, "--no-fetch")
     s4c("ingest", *season)
     s4c("source", "set", remote, "--fetch")

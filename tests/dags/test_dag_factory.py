@@ -112,7 +112,9 @@ def test_radar_goes_on_beside_the_optical_steps_in_a_pool_of_its_own() -> None:
 def test_a_trigger_that_waits_for_tape_tells_no_account_and_comes_back_as_it_was() -> None:
     from s4c_airflow.staged_trigger import StagedTrigger
 
-    trigger = StagedTrigger(7, "hub", "s4c_db", first_check_seconds=1, poll_seconds=5, fruitless=2)
+    trigger = StagedTrigger(
+        7, "hub", "s4c_db", first_check_seconds=1, poll_seconds=5, fruitless=2, until="2026-01-01T00:00:00+00:00"
+    )
     path, arguments = trigger.serialize()
     assert path == f"{StagedTrigger.__module__}.StagedTrigger"
     assert StagedTrigger(**arguments).serialize() == (path, arguments)
@@ -123,6 +125,7 @@ def test_a_trigger_that_waits_for_tape_tells_no_account_and_comes_back_as_it_was
         "connection_id",
         "first_check_seconds",
         "poll_seconds",
+        "until",
         "fruitless",
     }
 

@@ -36,9 +36,11 @@ TIME_PASSES = [
     "UPDATE s4c.acquisition SET next_attempt_at = NULL WHERE state = 'failed'",
     "UPDATE s4c.source_state SET open_until = now() WHERE open_until > now()",
 ]
+# The first run waits for nothing: what lies on tape is left to the next.
+WAITS = ["DELETE FROM s4c.config_value WHERE key = 'staging.wait_hours'"]
 RUNS = [
-    {"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}, "log": True, "sql": TIME_PASSES}
-    for day in range(2, 8)
+    {"dag": DAG_ID, "logical_date": f"2022-02-{day:02d}", "conf": {}, "log": True, "sql": TIME_PASSES + waits}
+    for day, waits in zip(range(2, 8), ([], WAITS, [], [], [], []), strict=True)
 ]
 
 
@@ -68,6 +70,7 @@ def test_a_season_arrives_whole_through_a_storm(
         from_hub(season, hub, {"s1": "dhus", "s2": "eodag"})
         season.set("downloader.retry_interval_minutes", 0)
         season.set("staging.poll_seconds", 1)
+        season.set("staging.wait_hours", 0)
         put_on_tape(hub, polls=4)
         hub.faults.storm(0.3, kinds=STORM)
         run_dags(manifest, *RUNS[:4])
@@ -78,6 +81,7 @@ def test_a_season_arrives_whole_through_a_storm(
         assert settled(season), season.acquisitions()
         assert_all_is_there(season, hub, until=datetime.now(UTC).date())
     log = (tmp_path / "dags.log").read_text()
+    assert "left to a later run, as staging.wait_hours is over" in log
     assert "Waiting without a slot" in log
     assert "acquisitions of the season" in log, "the ledger"
     assert_nothing_secret(log, database_text(season))

@@ -30,7 +30,8 @@ from s4c_lib.ingest import radar_task
 from s4c_lib.ingest.fetch import run_fetch
 from s4c_lib.ingest.query import run_query
 from s4c_lib.ingest.steps import derived_step
-from s4c_lib.preprocessing.radar.executor import RadarTarget
+from s4c_lib.preprocessing.radar.executor import RadarRequest, RadarResult, RadarTarget
+from s4c_lib.preprocessing.radar.native_grd import NativeGrdExecutor
 from s4c_lib.synthetic.archive_sentinel1 import Pass
 from tests.ingest.test_derived_workers import killed
 from tests.preprocessing.radar import snap_cases
@@ -313,6 +314,35 @@ def test_slices_of_a_pass_are_one_raster_and_a_late_one_is_put_in(grd: Callable[
     retention.apply(season.database, now=later)
     assert not Path(alone.full_path).exists()
     assert Path(together.full_path).is_file()
+
+
+def test_a_slice_that_comes_while_its_neighbour_is_made_is_put_in(
+    grd: Callable[..., Derived], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = slices()
+    season = grd(second)
+    step = derived_step("radar")
+    run, begun = NativeGrdExecutor.run, []
+
+    def late(executor: NativeGrdExecutor, request: RadarRequest) -> RadarResult:
+        begun.append(len(request.current))
+        if len(begun) == 1:
+            # another worker fetches the other slice, and leaves it to this one
+            deliver(season.archive, first)
+            season.rows_changed("UPDATE s4c.query_window SET state = 'pending', last_success = NULL")
+            run_query(season.database, season.context(), now=NOW, actor="other")
+            run_fetch(season.database, season.context(), "archive_of_alpha", owner="other", clock=lambda: NOW)
+            assert step.plan(season.database, season.context(), now=NOW) == 1
+            step.run(season.database, season.context(), owner="other", job_id=None, clock=lambda: NOW)
+            assert {unit[2] for unit in radar_units(season)} == {"processing", "joined"}
+        return run(executor, request)
+
+    monkeypatch.setattr(NativeGrdExecutor, "run", late)
+    season.run()
+    (together,) = season.products("s1_l2a_amp")
+    assert together.metadata["made_of"] == [first.name.removesuffix(".SAFE"), second.name.removesuffix(".SAFE")]
+    assert begun == [1, 2]
+    assert not season.has_work()
 
 
 def test_a_slice_that_cannot_be_read_costs_its_neighbour_nothing(grd: Callable[..., Derived]) -> None:

@@ -139,6 +139,15 @@ class Radar:
             for one in found
         }
 
+    def hashes(self) -> dict[str, str]:
+        """Configuration of each unit."""
+        with self.database.begin() as connection:
+            return {
+                f"{label} {unit.unit_key.partition(':')[0]}": unit.config_hash
+                for label, number in self.names.items()
+                for unit in units.units_of(connection, number)
+            }
+
     def state(self, label: str) -> str:
         with self.database.begin() as connection:
             return str(acquisitions.get_acquisition(connection, self.names[label]).state)
@@ -290,6 +299,35 @@ def test_slices_with_the_same_measurements_are_one(radar: Radar) -> None:
     assert radar.units(left) == {"single": "duplicate"}
     assert radar.state(left) == "processed"
     assert [pair[0] for pair in radar.pairs()] == [kept]
+
+
+def test_coherence_is_not_made_with_both_processings_of_the_earlier_slice(radar: Radar) -> None:
+    radar.add("first", D, checksum="same")
+    radar.add("e", E)
+    radar.plan()
+    assert radar.units("e")["first"] == "pending"
+    radar.add("again", D, second=1, checksum="same")
+    radar.plan()
+    kept, left = ("again", "first") if radar.units("first")["single"] == "duplicate" else ("first", "again")
+    units = radar.units("e")
+    assert units[kept] == "pending"
+    assert units.get(left, "duplicate") == "duplicate"
+    assert radar.plan() == 3, "both backscatters and one coherence"
+
+
+def test_what_waits_is_of_the_parameters_of_today(radar: Radar) -> None:
+    radar.add("d", D)
+    radar.add("e", E)
+    radar.plan()
+    assert radar.claim() == "d single"
+    radar.finish("d", "single")
+    before = radar.hashes()
+    radar.set("processor.l2s1.remove_noise", False)
+    radar.plan()
+    after = radar.hashes()
+    assert after["d single"] == before["d single"], "it is made"
+    assert len({after["e single"], after["e pair"], before["e single"]}) == 2
+    assert after["e single"] == after["e pair"]
 
 
 def test_units_of_a_site_that_is_switched_off_stay_as_they_are(radar: Radar) -> None:

@@ -15,6 +15,14 @@ GB = 1_000_000_000
 LIMITS = {"min_free_gb": 200.0, "soft_free_pct": 10.0, "hard_free_pct": 5.0}
 
 
+def test_what_is_to_come_is_said_only_where_it_is_known() -> None:
+    def said(coming: float) -> str:
+        return disk_verdict(place="/data", free_bytes=GB, total_bytes=100 * GB, expected_bytes=coming, **LIMITS).text
+
+    assert "to come" not in said(0)
+    assert "and 1.2 GB are to come" in said(1.2 * GB)
+
+
 @pytest.mark.parametrize(
     ("free", "total", "coming", "state", "said"),
     [

@@ -80,6 +80,7 @@ def test_wrong_parameters_are_refused_when_the_source_is_opened(params: dict[str
         ("../cop_dataspace", {}, "no name of an eodag provider"),
         ("mine", {"search": {"type": "StacSearch"}, "auth": {"credentials": {"username": "x"}}}, "holds credentials"),
         ("mine", {"description": "no plugin"}, "is not one of eodag's"),
+        ("mine", {"search": {"type": "StacSearch"}, "download": {"timeout": 5}}, "plugin of its section download"),
     ],
 )
 def test_a_provider_that_cannot_be_is_refused(provider: str, definition: dict[str, object], said: str) -> None:

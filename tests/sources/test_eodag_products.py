@@ -102,7 +102,7 @@ def test_a_file_of_another_kind_is_not_a_product() -> None:
     assert [item.code for item in search_result([found], query).rejected] == ["not_a_product"]
 
 
-@pytest.mark.parametrize(("written", "file"), [(".tif", ".tif"), (".tar", ".tar"), (".SAFE", ".zip"), ("", ".zip")])
+@pytest.mark.parametrize(("written", "file"), [(".tif", ".tif"), (".tar", ".tar"), (".SAFE", ".zip"), ("", ".tar")])
 def test_a_single_file_keeps_its_suffix(written: str, file: str) -> None:
     found = listed("cop_dataspace", "S2_MSI_L2A", odata(Name=f"LC08_L2SP_197024_20240601_20240610_02_T1{written}"))
     assert EodagAddress.read(found.address).file == f"LC08_L2SP_197024_20240601_20240610_02_T1{file}"

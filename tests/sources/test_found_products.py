@@ -157,6 +157,18 @@ def test_downloads_keep_the_suffix_of_single_files(written: str, kept: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        (LANDSAT, ".tar"),
+        ("SEN4CAP_L2A_S7_V20200404T165041_20200329T165122_VH_146_AMP", ".tif"),
+        (OLD, ".zip"),
+    ],
+)
+def test_without_a_suffix_a_download_is_called_after_its_kind(name: str, suffix: str) -> None:
+    assert file_name_of(product_name(name), "") == f"{name}{suffix}"
+
+
+@pytest.mark.parametrize(
     "text", [None, "", "POINT (1 2)", "POLYGON EMPTY", "POLYGON ((1 2, 3", "POLYGON ((0 0, 0 95, 5 95, 0 0))"]
 )
 def test_footprints_that_are_none(text: str | None) -> None:

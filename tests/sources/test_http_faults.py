@@ -393,3 +393,10 @@ def test_both_spellings_of_a_wait_say_the_same(seconds: int) -> None:
     assert as_date == retry_after({"Retry-After": str(seconds)}, now=NOW)
     assert as_date is not None
     assert 0 <= as_date <= LONGEST_WAIT_SECONDS
+
+
+def test_an_answer_that_broke_off_in_the_middle_of_its_json_says_so() -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads('{"value": [{"Id": 1')
+    error = source_error(caught.value, "hub: cannot search", product=False)
+    assert error.message == "hub: cannot search: what came from the provider is broken off, or no JSON"

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,29 @@ def changed(body: bytes) -> bytes:
     """The same product packed anew: a zip may be followed by a comment."""
     comment = b"packed anew"
     return body[:-2] + len(comment).to_bytes(2, "little") + comment
+
+
+@pytest.mark.parametrize("stated", [".zip", ".tar", ".tar.gz"])
+def test_an_archive_is_called_after_what_it_is(
+    product_copy: Callable[[str], Path], stated: str, tmp_path: Path
+) -> None:
+    """A catalogue says nothing of how a Landsat bundle is packed, or is wrong about it."""
+    bundle = product_copy(".tar")
+    with serving(bundle.read_bytes(), f"{bundle.stem}{stated}") as hub:
+        result = fetch(hub, tmp_path / "target")
+        assert result.path == tmp_path / "target" / f"{bundle.stem}.tar"
+        assert result.path.read_bytes() == bundle.read_bytes()
+        assert [path.name for path in (tmp_path / "target").iterdir() if path.is_file()] == [bundle.name]
+        again = fetch(hub, tmp_path / "target")
+        assert (again.path, again.checksum) == (result.path, result.checksum)
+        assert len(hub.served.requests) == 1, "a file of the other name is known to be the product"
+    copied = fetch_local(bundle, product_name(bundle.name), tmp_path / "copy", FetchMode.COPY)
+    assert result.checksum == copied.checksum
+
+
+def test_a_zip_that_is_called_a_tar_is_checked_as_a_zip(zipped_product: Path, tmp_path: Path) -> None:
+    with serving(zipped_product.read_bytes(), zipped_product.name.replace(".zip", ".tar")) as hub:
+        assert fetch(hub, tmp_path / "target").path.name == zipped_product.name
 
 
 def test_a_product_arrives_whole_and_is_counted(hub: Hub, zipped_product: Path, tmp_path: Path) -> None:

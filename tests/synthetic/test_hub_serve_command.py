@@ -41,7 +41,10 @@ def test_it_serves_until_it_is_interrupted(hub_folder: Path, tmp_path: Path) -> 
             definition = Path(told["eodag_definition"]).read_text()
             assert json.loads(definition) == eodag_definition(told["url"])
             assert "--definition" in shlex.split(told["source_by_eodag"])
-            assert told["dhus"] in shlex.split(told["source_by_dhus"])
+            by_dhus = shlex.split(told["source_by_dhus"])
+            assert told["dhus"] in by_dhus
+            # what ESA has no name for would not be found without
+            assert {"s1_amp=S1_L2_AMP", "s1_cohe=S1_L2_COHE", "ask_online=true"} <= set(by_dhus)
         finally:
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)

@@ -10,6 +10,7 @@ from s4c_lib.parameters.model import (
     Parameter,
     Scope,
     Variant,
+    past,
 )
 
 INGEST = ("ingest",)
@@ -206,6 +207,20 @@ AREA = Area(
             scopes=SITE_WIDE,
             processors=INGEST,
             advanced=True,
+        ),
+        Parameter(
+            "staging.wait_hours",
+            Kind.FLOAT,
+            1.0,
+            "An ingest run waits this long, without a slot, for products ordered from tape and for a source that asked "
+            "to wait; then it goes on with what there is, and a later run fetches them.",
+            unit="h",
+            minimum=0,
+            maximum=1000,
+            scopes=SITE_WIDE,
+            processors=INGEST,
+            advanced=True,
+            variants=(past(48.0),),
         ),
         Parameter(
             "staging.max_hours",

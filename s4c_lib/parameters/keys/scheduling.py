@@ -212,6 +212,7 @@ _INSTALLATION = (
     _pool("cpu", 2, "tasks that keep a processor busy, at a time"),
     _pool("memory", 1, "tasks that need much memory, at a time"),
     _pool("db_write", 2, "tasks that write much to the domain database, at a time"),
+    _pool("s1", 1, "tasks that make backscatter and coherence, at a time"),
     Parameter(
         "sync.interval_minutes",
         Kind.INT,
