@@ -26,7 +26,8 @@ def doctor(
 
     Exit code 1 when something is broken; a limitation (something that is not made here) is none.
     """
-    from s4c_lib.cli.checks import Verdict, check_all
+    from s4c_lib.cli.check import Verdict
+    from s4c_lib.cli.checks import check_all
 
     session = session_of(context)
     found = check_all(session)
