@@ -149,6 +149,32 @@ def add_unit(
     )
 
 
+def follow_parameters(
+    connection: Connection, acquisition_ids: Sequence[int], *, config_hash: str, executor: str, max_attempts: int
+) -> None:
+    """Make what is still to be worked on belong to the parameters of today, with which it will be made."""
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.acquisition_unit u
+            SET config_hash = :config_hash, executor = :executor, max_attempts = :max_attempts
+            WHERE u.processor_id = :l2s1 AND u.acquisition_id = ANY(:ids) AND u.config_hash <> :config_hash
+              AND (u.state = 'pending' OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts))
+              AND NOT EXISTS (SELECT 1 FROM s4c.acquisition_unit o
+                              WHERE o.acquisition_id = u.acquisition_id AND o.unit_key = u.unit_key
+                                AND o.processor_id = u.processor_id AND o.config_hash = :config_hash)
+            """
+        ),
+        {
+            "l2s1": _L2S1,
+            "ids": sorted(set(acquisition_ids)),
+            "config_hash": config_hash,
+            "executor": executor,
+            "max_attempts": max_attempts,
+        },
+    )
+
+
 def leave_out(connection: Connection, unit_ids: Sequence[int], *, reason: str, now: datetime) -> None:
     """Ignore units that nobody works on, with a reason."""
     connection.execute(
@@ -231,13 +257,14 @@ def note_tiles(connection: Connection, unit_id: int, tiles: Sequence[str]) -> No
 
 
 def lacking_tiles(connection: Connection, site_id: int, *, first: datetime, stop: datetime) -> list[RadarUnit]:
-    """Return the ended units of a site's acquisitions that were never asked for a tile of the site they meet."""
+    """Return the ended units of an enabled site's acquisitions never asked for a tile of the site that they meet."""
     statement = text(
         """
         SELECT u.id, u.acquisition_id, u.unit_key, u.state::text AS state, u.reason_code, u.next_attempt_at AS since
         FROM s4c.acquisition_unit u
         JOIN s4c.acquisition a ON a.id = u.acquisition_id
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected'
+        JOIN s4c.site s ON s.id = m.site_id AND s.enabled
         WHERE u.processor_id = :l2s1 AND a.kind IN ('s1_slc', 's1_grd')
           AND a.sensing_start >= :first AND a.sensing_start < :stop
           AND (u.state = 'done' OR (u.state = 'ignored' AND u.reason_code IN ('no_overlap', 'joined')))

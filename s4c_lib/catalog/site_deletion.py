@@ -47,7 +47,8 @@ class DeletionPlan:
     Attributes
     ----------
     uploads, parcel_sets : uploads of all kinds, and versions of the declarations with their parcels.
-    product_paths : of products, of the folders and files of declarations, and of the statistics store.
+    product_paths : of products, of logs of what could not be made, of the folders and files of declarations, and of the
+        statistics store.
     """
 
     seasons: int
@@ -89,6 +90,9 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
             f"""
             SELECT p.full_path FROM s4c.product p LEFT JOIN s4c.acquisition a ON a.id = p.acquisition_id
             WHERE p.id IN ({_PRODUCTS_ONLY_HERE}) AND p.full_path IS DISTINCT FROM a.full_path
+            -- what programs said of units that could not be made
+            UNION SELECT u.log_path FROM s4c.acquisition_unit u
+            WHERE u.acquisition_id IN ({_ONLY_HERE}) AND u.log_path IS NOT NULL
             UNION SELECT folder FROM s4c.parcel_set WHERE site_id = :site_id AND state <> 'removed'
             UNION SELECT path FROM s4c.auxdata_version WHERE site_id = :site_id AND path IS NOT NULL
             -- the site's part of the statistics store as one, with what no row names

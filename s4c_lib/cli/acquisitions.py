@@ -127,10 +127,14 @@ def explain(
         members = overview.memberships(connection, item.id)
         pieces = units.units_of(connection, item.id)
         pairs = s1_pairs.pairs_of(connection, [item.id])
+        faults = overview.unit_faults(connection, item.id)
         record = record_of(item, supplies(connection, [item.id], now=session.now())[item.id], session.now())
     record.pop("relevance")
     if as_json:
-        print_record({**record, "sites": members, "units": pieces, "pairs": pairs, "events": events}, as_json=True)
+        print_record(
+            {**record, "sites": members, "units": pieces, "faults": faults, "pairs": pairs, "events": events},
+            as_json=True,
+        )
         return
     print_record(record, as_json=False)
     say()
@@ -148,6 +152,9 @@ def explain(
     if pieces:
         say()
         _print_units(pieces, {pair_key(pair.previous_id): pair for pair in pairs})
+    if faults:
+        say()
+        print_table(("unit", "what was wrong"), faults, title="faults")
 
 
 def _print_units(pieces: Sequence[Unit], pairs: Mapping[str, PairDetails]) -> None:
@@ -185,9 +192,10 @@ def retry(
 ) -> None:
     """Try failed, given-up or by hand left-out acquisitions again, with a fresh count of tries; all of them or none.
 
-    Of one that is processed, the L3B and statistics that could not be made are tried again.
+    Of one that is processed, the tiles and pairs that failed and the L3B and statistics that could not be made are
+    tried again.
     """
-    from s4c_lib.catalog import acquisitions, overview, transfers
+    from s4c_lib.catalog import acquisitions, overview, transfers, units
     from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 
     session = session_of(context)
@@ -200,6 +208,9 @@ def retry(
         transition(connection, unprocessed, AcquisitionState.DOWNLOADED, actor=session.actor, reason="forced")
         processed = [item.id for item in found if item.state is AcquisitionState.PROCESSED]
         overview.reset_failed_derivations(connection, processed)
+        overview.reset_failed_units(connection, processed)
+        for number in processed:
+            units.roll_up(connection, number, actor=session.actor)
         fetched = [item.id for item in found if item.id not in (*unprocessed, *processed)]
         if fetched:
             transfers.force_retry(connection, fetched, actor=session.actor)
@@ -244,9 +255,11 @@ def _require_retryable(connection: Connection, item: Acquisition) -> None:
     again = {AcquisitionState.FAILED, AcquisitionState.ABORTED, AcquisitionState.PROCESSING_FAILED}
     members = overview.memberships(connection, item.id)
     wanted = any(member.relevance == "selected" for member in members)
-    derived = item.state is AcquisitionState.PROCESSED and overview.failed_derivations(connection, item.id)
+    parts = item.state is AcquisitionState.PROCESSED and (
+        overview.failed_units(connection, item.id) or overview.failed_derivations(connection, item.id)
+    )
     by_hand = item.state is AcquisitionState.IGNORED and item.reason_code == Reason.BY_HAND
-    if (item.state in again or derived or by_hand) and wanted:
+    if (item.state in again or parts or by_hand) and wanted:
         return
     if not wanted:
         reason = next((member.reason for member in members if member.reason), "not wanted")

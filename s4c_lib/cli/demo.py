@@ -1,31 +1,25 @@
-"""``s4c demo``: a season from its first image to maps and parcel series, step by step as a user would."""
+"""``s4c demo``: a season from its first image to a scorecard, step by step as a user would."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from s4c_lib.cli.demo_commands import backfill, step
+from s4c_lib.cli.demo_products import L4, draw_products, show_costs, show_files, waive_what_is_broken
+from s4c_lib.cli.demo_season import SEASON, SITE, make_season_once, set_up
 from s4c_lib.cli.options import examples
 from s4c_lib.cli.output import note, print_table, say
-from s4c_lib.cli.session import Session, session_of
-from s4c_lib.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, ConflictError, Sen4capError
+from s4c_lib.cli.session import Session, named_season, session_of
+from s4c_lib.cli.synthetic_score import print_scorecard, scorecard_of
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
     from s4c_lib.catalog.seasons import Season
 
-SITE, SEASON, SOURCE = "demo", "2025", "demo_archive"
-START, END = date(2025, 4, 1), date(2025, 7, 31)
-TILE, PARCELS, SEED = "31UFS", 400, 2025
-SATELLITES = ("s1", "s2")
+_COMMAND_WIDTH: Final = 40
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +33,7 @@ def demo(
         Path | None, typer.Option(help="Where archive and products go; default: beside the DAG manifest.")
     ] = None,
 ) -> None:
-    """Show the system at work: make a season that nobody observed and run it through Airflow, to maps and series.
+    """Show the system at work: make a season that nobody observed, run it through Airflow, and judge what comes out.
 
     Every step is a command you could type; each is shown. A second call goes on where the first ended.
     """
@@ -51,129 +45,55 @@ def demo(
     step("2  The site, its archive, what the agency uploads, and the season")
     set_up(session, place)
     step("3  The season's ingest, as an Airflow backfill through its REST API: images to L2A, L3B and statistics")
-    went_on = finish_earlier(session)
-    code = s4c("season", "backfill", SITE, SEASON, "--processor", "ingest", "--wait")
-    if code not in {EXIT_DONE, EXIT_NOTHING_TO_DO}:
-        raise Sen4capError(
-            f"The backfill ended with exit code {code}.",
-            hint=f"see 's4c jobs list --site {SITE}' and the logs in Airflow; a second call goes on",
-        )
+    new = finish_earlier(session, ("ingest",))
+    new |= backfill(session, SITE, SEASON, "ingest")
     step("4  What was found, what was made of it, and what was left out and why")
     with session.read() as connection:
-        from s4c_lib.catalog.seasons import get_season
-        from s4c_lib.catalog.sites import get_site
-
-        season = get_season(connection, get_site(connection, SITE), SEASON)
+        _, season = named_season(connection, SITE, SEASON)
     report(session, season, place)
-    step("5  Maps and parcel series")
-    shown = show_results(session, season, place)
-    nothing_new = " Nothing was left to do." if code == EXIT_NOTHING_TO_DO and not went_on else ""
-    say(f"\nDone in {time.monotonic() - began:.0f} s.{nothing_new} Look at {shown}, and go on with:")
-    say(f"  s4c acquisitions list {SITE} {SEASON}     every acquisition, what happened and what happens next")
-    say(f"  s4c products list {SITE} --type l3b     products with their folders")
-    say(f"  s4c season readiness {SITE} {SEASON}      what each processor still waits for")
-    say("  s4c status                         one screen for all sites")
-    say(f"  {session.settings.airflow_url}              Airflow's user interface, while it runs")
-    say("  make up                            the same system, left running with its user interface")
+    step("5  Crop types, mowings and practices at the season's end, as Airflow backfills")
+    waive_what_is_broken(session, season)
+    new |= finish_earlier(session, L4)
+    new |= backfill(session, SITE, SEASON, *L4)
+    step("6  The products against the truth, which only a made-up season has")
+    note(f"$ s4c synthetic score {SITE} {SEASON} --truth {place / 'season'}")
+    print_scorecard(scorecard_of(session, SITE, SEASON, place / "season"))
+    step("7  Where everything is, and what it took")
+    pictures = [show_results(session, season, place), draw_products(session, season, place)]
+    show_files(session, season)
+    say()
+    show_costs(session, season)
+    nothing_new = "" if new else " Nothing was left to do."
+    say(f"\nDone in {time.monotonic() - began:.0f} s.{nothing_new} Look at:")
+    for picture in pictures:
+        if picture is not None:
+            say(f"  {picture}")
+    say("and go on with:")
+    for command, what in (
+        ("make up", "the same system, left running: prints the address of its user interface, user and password"),
+        (f"s4c acquisitions list {SITE} {SEASON}", "every acquisition, what happened and what happens next"),
+        (f"s4c products list {SITE} --type s4c_l4a", "products with their folders"),
+        (f"s4c season readiness {SITE} {SEASON}", "what each processor still waits for"),
+        ("s4c status", "one screen for all sites"),
+        (session.settings.airflow_url, "the user interface, while this system runs"),
+    ):
+        say(f"  {command.ljust(_COMMAND_WIDTH)}  {what}")
 
 
-def finish_earlier(session: Session) -> bool:
-    """Wait for the backfill an interrupted call left, which Airflow goes on with; False when there is none."""
+def finish_earlier(session: Session, processors: tuple[str, ...]) -> bool:
+    """Wait for the backfills an interrupted call left, which Airflow goes on with; False when there are none."""
     from s4c_lib.airflow_api import AirflowApi
     from s4c_lib.catalog.manifest_export import dag_id
 
-    name = dag_id(SITE, SEASON, "ingest")
+    names = {dag_id(SITE, SEASON, processor) for processor in processors}
     said = False
     with AirflowApi.from_settings(session.settings) as api:
-        while name in api.dag_ids() and api.backfills(name, active=True):
+        while any(api.backfills(name, active=True) for name in sorted(names & set(api.dag_ids()))):
             if not said:
                 note("an earlier backfill is under way: waiting for its end")
                 said = True
             time.sleep(2)
     return said
-
-
-def step(title: str) -> None:
-    """Announce a step on stderr."""
-    note(f"\n== {title}")
-
-
-def s4c(*arguments: str) -> int:
-    """Run one of our own commands as a user would, showing it; returns its exit code."""
-    note("$ s4c " + " ".join(arguments))
-    sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "s4c_lib.cli.main", *arguments], check=False).returncode
-
-
-def must(*arguments: str) -> None:
-    """Run a command that has to succeed."""
-    if (code := s4c(*arguments)) != EXIT_DONE:
-        raise Sen4capError(f"'s4c {' '.join(arguments)}' ended with exit code {code}.", hint="its message stands above")
-
-
-def make_season_once(place: Path) -> None:
-    """Make the season and put a few faults into its archive, or keep the complete one an earlier call made."""
-    from s4c_lib.synthetic.archive import add_faults
-
-    complete = place / "season.complete"
-    if complete.exists():
-        note(f"{place / 'season'} is there already: {complete.read_text(encoding='utf-8').strip()}")
-        return
-    days = ("--start", START.isoformat(), "--end", END.isoformat())
-    size = ("--parcels", str(PARCELS), "--tiles", TILE, "--seed", str(SEED))
-    must("synthetic", "make", "--out", str(place / "season"), *days, *size, "--overwrite")
-    faults = add_faults(place / "season" / "archive", seed=SEED, start=START, end=END, tile=TILE)
-    text = f"with {len(faults)} faults put into the archive on purpose: the ingest names them"
-    complete.write_text(text + "\n", encoding="utf-8")
-    note(text)
-
-
-def set_up(session: Session, place: Path) -> None:
-    """Make whatever of site, source, uploads and season is not there yet; the archive is used in place."""
-    from s4c_lib.catalog.data_sources import list_sources
-    from s4c_lib.catalog.parcel_sets import active_set
-    from s4c_lib.catalog.seasons import list_seasons
-    from s4c_lib.catalog.sites import get_site, short_names
-
-    season = place / "season"
-    with session.read() as connection:
-        known = SITE in short_names(connection)
-        site = get_site(connection, SITE) if known else None
-        seasons = [] if site is None else [item.short_name for item in list_seasons(connection, site.id)]
-        sources = {item.name for item in list_sources(connection)}
-        declared = site is not None and active_set(connection, site.id, START.year) is not None
-    if site is not None and not site.geometry.intersects(_extent(season / "site.geojson")):
-        raise ConflictError(
-            f"Site {SITE!r} is there already and lies elsewhere: another release's demo, or your own.",
-            hint=f"'s4c site disable {SITE}' and 's4c site delete {SITE}' remove it",
-        )
-    if site is None:
-        must("site", "add", "Demo", str(season / "site.geojson"))
-        must("config", "set", "storage.products_path", str(place / "products"))
-        # every fault that a delivery can have is in it, far more than an agency's would have
-        must("config", "set", "declaration.max_reject_pct", "10", "--site", SITE)
-    if SOURCE not in sources:
-        wanted = [part for satellite in SATELLITES for part in ("--satellite", satellite)]
-        root = str(season / "archive")
-        must("source", "add", SOURCE, *wanted, "--root", root, "--mode", "check", "--site", SITE)
-    if SEASON not in seasons:
-        must("season", "add", SITE, SEASON, START.isoformat(), END.isoformat())
-    if not declared:
-        year = ("--year", str(START.year))
-        columns = ("--parcel-id", "FUNCTIONEE", "--holding", "FakeBRSnr", "--crop", "GRONDBEDEK")
-        must("lut", "import", SITE, str(season / "declarations" / "crop_lut.csv"), *year)
-        must("declarations", "import", SITE, str(season / "declarations" / "declarations.gpkg"), *year, *columns)
-    if site is None or not site.enabled:
-        must("site", "enable", SITE)
-    if site is not None and declared:
-        note("site, source, uploads and season are there already")
-
-
-def _extent(path: Path) -> BaseGeometry:
-    """Outline of the season's site, longitude and latitude."""
-    from shapely.geometry import shape
-
-    return shape(json.loads(path.read_text(encoding="utf-8"))["features"][0]["geometry"])
 
 
 def report(session: Session, season: Season, place: Path) -> None:

@@ -76,9 +76,9 @@ def s1(
     """
     given = list(setting or [])
     if geoid is not None:
-        given.append(f"dem.geoid_path={geoid}")
+        given.append(f"dem.geoid_path={geoid.absolute()}")
     if orbits is not None:
-        given.append(f"processor.l2s1.orbit_path={orbits}")
+        given.append(f"processor.l2s1.orbit_path={orbits.absolute()}")
     if polarisations is not None:
         given.append(f"processor.l2s1.polarisations={polarisations.upper()}")
     values = parameters(profile, given)
@@ -148,10 +148,11 @@ class _Making:
         from s4c_lib.preprocessing.radar.executor import RadarJob, RadarRequest
         from s4c_lib.preprocessing.work_folder import remove_tree
 
-        work = self.out / "work" / places[0].name
+        # a program runs in the work folder, where what is relative to the caller's means something else
+        work = self.out.absolute() / "work" / places[0].name
         request = RadarRequest(
             job=RadarJob.BACKSCATTER,
-            current=tuple(_scene(place) for place in places),
+            current=tuple(_scene(place.absolute()) for place in places),
             previous=(),
             targets=self.targets,
             elevation=self.elevation,
@@ -160,12 +161,25 @@ class _Making:
             options=self.options,
             now=datetime.now(UTC),
         )
-        result = self.executor.run(request)
-        if not self.options.keep_intermediate:
-            remove_tree(work)
-        self._record(places[0].name, result, results)
+        try:
+            result = self.executor.run(request)
+            log = self._kept_log(places[0].name, result)
+        finally:
+            if not self.options.keep_intermediate:
+                remove_tree(work)
+                if work.parent.is_dir() and not any(work.parent.iterdir()):
+                    work.parent.rmdir()
+        self._record(places[0].name, result, log, results)
 
-    def _record(self, name: str, result: RadarResult, results: Results) -> None:
+    def _kept_log(self, name: str, result: RadarResult) -> Path | None:
+        """What a program that failed said, beside the results; None when there is nothing."""
+        from s4c_lib.preprocessing.executor import ExecutorStatus
+
+        if result.status is ExecutorStatus.DONE or result.log_path is None or not result.log_path.is_file():
+            return None
+        return result.log_path.replace(self.out / f"{name}.log")
+
+    def _record(self, name: str, result: RadarResult, log: Path | None, results: Results) -> None:
         from s4c_lib.preprocessing.executor import ExecutorStatus
         from s4c_lib.reasons import Reason
 
@@ -175,7 +189,9 @@ class _Making:
             if result.reason is Reason.OUT_OF_DISK:
                 raise DiskFullError(result.text, hint="free space and repeat; what was made stays")
             record = results.unfit if result.status is ExecutorStatus.REJECTED else results.refused
-            record(name, str(result.reason or Reason.INTERNAL), result.text)
+            record(
+                name, str(result.reason or Reason.INTERNAL), result.text if log is None else f"{result.text} ({log})"
+            )
             return
         for raster in result.rasters:
             about = {"tile": raster.tile, "pol": raster.polarisation, "valid_pct": round(100 * raster.valid_share, 1)}

@@ -51,7 +51,12 @@ class FilePlan:
 def storage_roots(snapshot: Snapshot, site: str) -> tuple[Path, ...]:
     """Return the folders in which files of a site lie."""
     keys = [f"downloader.{satellite}.write-dir" for satellite in ("s1", "s2", "l8")]
-    return tuple(snapshot.path(key, site=site) for key in (*keys, "storage.products_path"))
+    stored = [snapshot.path(key, site=site) for key in (*keys, "storage.products_path")]
+    # where pre-processing keeps the logs of what it could not make
+    logs = [
+        snapshot.path("general.scratch-path", site=site, processor=name, job_id="units") for name in ("l2a", "l2s1")
+    ]
+    return (*stored, *logs)
 
 
 def plan_files(paths: Iterable[str], roots: Sequence[Path]) -> FilePlan:

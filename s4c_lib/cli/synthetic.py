@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from s4c_lib.cli import synthetic_pictures, synthetic_serve
+from s4c_lib.cli import synthetic_pictures, synthetic_score, synthetic_serve
 from s4c_lib.cli.options import AsJson, day, examples, noun
 from s4c_lib.cli.output import print_record, progress, size
 from s4c_lib.errors import InputError
@@ -199,6 +199,7 @@ def declarations(
 
 synthetic_pictures.register(app)
 synthetic_serve.register(app)
+synthetic_score.register(app)
 
 
 def _listed(text: str) -> list[str]:

@@ -27,7 +27,7 @@ from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.ingest.radar_executors import radar_executor, radar_programs
 from s4c_lib.ingest.radar_inputs import RadarInputs
 from s4c_lib.ingest.radar_products import register_rasters
-from s4c_lib.ingest.radar_task import RadarTask, request_of, task_of
+from s4c_lib.ingest.radar_task import RadarTask, came_meanwhile, request_of, task_of
 from s4c_lib.ingest.radar_units import settle_radar
 from s4c_lib.ingest.room import guard_products
 from s4c_lib.ingest.unit_work import fetch_again, require_held
@@ -244,7 +244,7 @@ class _Work:
             # nothing is registered of a unit that is no longer this worker's
             units.heartbeat(connection, self.unit.id, owner=self.owner, until=lease)
             if result is not None:
-                register_rasters(connection, self.context, self.unit, task, result, job_id=self.job_id, now=now)
+                register_rasters(connection, self.context, task, result, job_id=self.job_id, now=now)
             product_id = radar_rasters.product_of_unit(connection, self.acquisition.id, self.unit.unit_key)
             if product_id is None:
                 radar_units.end_without_product(
@@ -263,10 +263,13 @@ class _Work:
                     connection, self.unit.id, owner=self.owner, product_id=product_id, executor_version=version
                 )
             if result is not None and task.job is RadarJob.BACKSCATTER:
-                near = [item.id for item in s1_pairs.neighbours(connection, self.acquisition.id)]
-                radar_rasters.join_others(connection, near, reason=str(Reason.JOINED), now=now, actor=self.owner)
-                # they try to put themselves in: what is wrong with one is then recorded with it
-                radar_rasters.reopen_joined(connection, left_out, actor=self.owner)
+                near = s1_pairs.neighbours(connection, self.acquisition.id)
+                radar_rasters.join_others(
+                    connection, [item.id for item in near], reason=str(Reason.JOINED), now=now, actor=self.owner
+                )
+                # they try to put themselves in: what is wrong with one is then recorded with it; one that came while
+                # this was being made was left to it
+                radar_rasters.reopen_joined(connection, [*left_out, *came_meanwhile(task, near)], actor=self.owner)
         self.outcome.made += result is not None and bool(result.rasters)
         self.outcome.empty += result is None or not result.rasters
 

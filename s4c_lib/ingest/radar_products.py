@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from s4c_lib.catalog import products, radar_rasters, s1_pairs
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.products import NewProduct, ProductFile
-from s4c_lib.catalog.units import Unit
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.radar_task import RadarTask
 from s4c_lib.ingest.register import SOFTWARE_VERSION
@@ -25,7 +24,6 @@ _TYPES: Mapping[RadarJob, str] = {RadarJob.BACKSCATTER: "s1_l2a_amp", RadarJob.C
 def register_rasters(
     connection: Connection,
     context: IngestContext,
-    unit: Unit,
     task: RadarTask,
     result: RadarResult,
     *,
@@ -46,13 +44,14 @@ def register_rasters(
     """
     by_id = {item.id: item for item in task.inputs}
     sites = sorted({site for item in task.current for site in products.sites_using(connection, item.id)})
+    config_hash = context.parameters.hash_for("l2s1")
     found = []
     for raster in sorted(result.rasters, key=lambda item: item.name):
         owner = by_id[task.owners[raster.tile]]
         acquisitions = task.slices[raster.tile]
         made_of = [by_id[number] for number in acquisitions]
         product_id = products.register(
-            connection, _new_product(unit, task, result, raster, owner, made_of, job_id, now), sites
+            connection, _new_product(config_hash, task, result, raster, owner, made_of, job_id, now), sites
         )
         if task.job is RadarJob.BACKSCATTER:
             radar_rasters.replace_joined(
@@ -73,7 +72,7 @@ def register_rasters(
 
 
 def _new_product(
-    unit: Unit,
+    config_hash: str,
     task: RadarTask,
     result: RadarResult,
     raster: MadeRaster,
@@ -119,7 +118,8 @@ def _new_product(
         acquisitions=tuple(item.id for item in made_of),
         footprint=raster.footprint,
         software_version=SOFTWARE_VERSION,
-        config_hash=unit.config_hash,
+        # with what it was made: the parameters may have changed since the unit was planned
+        config_hash=config_hash,
         input_fingerprint=hashlib.sha256("\n".join(stated).encode()).hexdigest(),
         metadata=metadata,
         files=(ProductFile(raster.path.name, raster.size_bytes, raster.sha256),),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from s4c_lib.preprocessing.executor import Heartbeat
 from s4c_lib.preprocessing.radar.datatakes import TileOwnership, datatakes, tile_owners
 from s4c_lib.preprocessing.radar.executor import RadarJob, RadarOptions, RadarRequest, RadarScene, RadarTarget
 from s4c_lib.preprocessing.radar.ground_share import share_of
-from s4c_lib.preprocessing.radar.pairs import drop_duplicate_slices
+from s4c_lib.preprocessing.radar.pairs import RadarPass, drop_duplicate_slices
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_names import product_name
 
@@ -151,6 +151,20 @@ def _is_ours(ownership: TileOwnership, acquisition_id: int, made_of: frozenset[i
     if ownership.owner.id == acquisition_id:
         return made_of != needed
     return acquisition_id in needed and bool(made_of) and acquisition_id not in made_of
+
+
+def came_meanwhile(task: RadarTask, near: Iterable[RadarPass]) -> list[int]:
+    """Return the slices on disk that see a tile of a task and that it was begun without."""
+    grounds = _footprints(sorted(task.owners))
+    return [
+        item.id
+        for item in near
+        if item.on_disk
+        and any(
+            item.id not in task.slices[tile] and share_of(ground, item.footprint) > 0
+            for tile, ground in grounds.items()
+        )
+    ]
 
 
 def _footprints(tiles: Sequence[str]) -> dict[str, BaseGeometry]:

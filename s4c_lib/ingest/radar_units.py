@@ -7,7 +7,7 @@ to wait for one is over. Source: operations.md §3.4, preprocessing.md §3.2-3.3
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from s4c_lib.preprocessing.radar.pairs import (
     Pair,
     PartnerSearch,
     RadarPass,
+    at_baseline,
     baseline_of,
     candidates_of,
     drop_duplicate_slices,
@@ -50,6 +51,7 @@ log = structlog.get_logger(__name__)
 # The two of a pair are at most the longer baseline and a day apart.
 _REACH_DAYS: Final = BASELINES[-1] + 1
 _OPEN: Final = frozenset({"pending", "failed"})
+_OF_A_PAIR: Final = frozenset({Reason.NO_PREVIOUS, Reason.DUPLICATE, Reason.NOT_WANTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,20 @@ def _digest(current: RadarPass, earlier: Sequence[RadarPass], rules: PairRules) 
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
+def _why_not(pair: PairDetails, dropped: Mapping[int, int], days: int) -> Reason | None:
+    """Why the coherence of a pair that is stored is not to be made; None where it is.
+
+    Parameters
+    ----------
+    days : baseline of the orbit as it is known now; a platform that became known late makes it another one.
+    """
+    if pair.previous_id in dropped:
+        return Reason.DUPLICATE
+    if not at_baseline(pair.baseline_days, days):
+        return Reason.NOT_WANTED
+    return Reason.NO_PREVIOUS if pair.previous_state in s1_pairs.NOT_COMING else None
+
+
 @dataclass(slots=True)
 class _Units:
     """Units of the fetched acquisitions under way."""
@@ -184,10 +200,17 @@ class _Units:
             if self.inputs.makes(RadarJob.BACKSCATTER, ProductKind(item.kind)):
                 self._wanted(item, SINGLE, own)
             if self.inputs.makes(RadarJob.COHERENCE, ProductKind(item.kind)):
-                self._coherence(item, own, pairs.get(item.id, []), days.get(item.id, BASELINES[-1]))
+                self._coherence(item, own, pairs.get(item.id, []), dropped, days.get(item.id, BASELINES[-1]))
         first, stop = self.context.sensing_range()
         lacking = radar_units.lacking_tiles(self.connection, self.context.site.id, first=first, stop=stop)
         self._reopen([unit for unit in lacking if unit.acquisition_id not in dropped])
+        radar_units.follow_parameters(
+            self.connection,
+            numbers,
+            config_hash=self.context.parameters.hash_for("l2s1"),
+            executor=self.inputs.executor,
+            max_attempts=self._tries,
+        )
         for number in sorted(self.changed):
             roll_up(self.connection, number, actor=self.actor)
 
@@ -205,22 +228,27 @@ class _Units:
             self._add(item, SINGLE, left_out=Reason.DUPLICATE)
 
     def _coherence(
-        self, item: RawAcquisition, own: dict[str, RadarUnit], pairs: Sequence[PairDetails], days: int
+        self,
+        item: RawAcquisition,
+        own: dict[str, RadarUnit],
+        pairs: Sequence[PairDetails],
+        dropped: Mapping[int, int],
+        days: int,
     ) -> None:
         none = own.get(NO_PAIR)
         over = none is not None and none.state == "ignored" and self._is_over(none)
         for pair in pairs:
             unit = own.get(pair_key(pair.previous_id))
-            lost = pair.previous_state in s1_pairs.NOT_COMING
+            why = _why_not(pair, dropped, days)
             if unit is None:
-                if not lost and not over:
+                if why is None and not over:
                     self._add(item, pair_key(pair.previous_id))
-            elif unit.state in _OPEN and lost:
-                self._leave_out([unit], Reason.NO_PREVIOUS)
-            elif unit.state == "ignored" and unit.reason_code in (Reason.NO_PREVIOUS, Reason.DUPLICATE):
-                arrived = pair.previous_state in ON_DISK and not self._is_over(unit)
+            elif unit.state in _OPEN and why is not None:
+                self._leave_out([unit], why)
+            elif unit.state == "ignored" and unit.reason_code in _OF_A_PAIR:
+                arrived = why is None and pair.previous_state in ON_DISK and not self._is_over(unit)
                 self._reopen([unit] if arrived else [])
-        partnered = any(pair.previous_state not in s1_pairs.NOT_COMING for pair in pairs) and not over
+        partnered = any(_why_not(pair, dropped, days) is None for pair in pairs) and not over
         if partnered or any(previous_of(key) is not None for key in own):
             if none is not None and not over:
                 radar_units.remove_units(self.connection, [none.id])
@@ -238,6 +266,10 @@ class _Units:
         elif none.state in _OPEN and not waits:
             self._leave_out([none], Reason.NO_PREVIOUS)
 
+    @property
+    def _tries(self) -> int:
+        return 1 + int(self.context.parameters["processor.l2a.optical.max-retries"])
+
     def _is_over(self, unit: RadarUnit) -> bool:
         """Whether a unit was left out so long ago that a partner is not taken any more."""
         return unit.since is not None and self.now > unit.since + timedelta(days=LATE_DAYS)
@@ -249,7 +281,7 @@ class _Units:
             item.id,
             key,
             config_hash=self.context.parameters.hash_for("l2s1"),
-            max_attempts=1 + int(self.context.parameters["processor.l2a.optical.max-retries"]),
+            max_attempts=self._tries,
             executor=self.inputs.executor,
             not_before=item.sensing_start + delay,
             left_out=None if left_out is None else (str(left_out), self.now),

@@ -39,3 +39,31 @@ def test_the_partner_of_a_pair_is_told_by_name(s4c: Run, database: Database) -> 
     (detail,) = s4c("acquisitions", "explain", newer, "--json").json["pairs"]
     assert (detail["previous"], detail["baseline_days"]) == ("OLDER", 6)
     assert "partner" not in s4c("acquisitions", "explain", older).out
+
+
+def test_a_failed_pair_beside_good_backscatter_says_what_was_wrong_and_is_tried_again(
+    s4c: Run, database: Database
+) -> None:
+    with database.begin() as connection:
+        site, _ = make_enabled(connection)
+        make_source(connection, Path("/archive"), satellites=("s1",))
+        moment = datetime(2024, 5, 12, 17, tzinfo=UTC)
+        number = make_acquisition(connection, site, "NEWER", satellite="s1", state="downloaded", sensed=moment)
+        units.ensure_units(connection, number, ["single", "pair:1"], processor="l2s1", config_hash="h", max_attempts=3)
+        connection.execute(
+            text(
+                "UPDATE s4c.acquisition_unit SET state = 'failed', retryable = false, reason_code = 'dem_missing', "
+                "failed_reason = 'no file of N42E012' WHERE unit_key = 'pair:1'"
+            )
+        )
+        connection.execute(text("UPDATE s4c.acquisition_unit SET state = 'done' WHERE unit_key = 'single'"))
+        units.roll_up(connection, number, actor="test")
+    told = s4c("acquisitions", "explain", number)
+    assert "no file of N42E012" in told.out
+    assert s4c("acquisitions", "explain", number, "--json").json["state"] == "processed"
+    s4c("acquisitions", "retry", number)
+    again = s4c("acquisitions", "explain", number, "--json").json
+    assert again["state"] == "processing"
+    assert [unit["state"] for unit in again["units"]] == ["pending", "done"]
+    assert again["faults"] == []
+    s4c("acquisitions", "retry", number, code=2)

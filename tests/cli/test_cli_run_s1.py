@@ -13,8 +13,10 @@ import rasterio
 from typer.testing import CliRunner
 
 from s4c_lib.cli.main import app
+from s4c_lib.geography import sentinel2_tiles
 from tests.cli.conftest import Answer
 from tests.preprocessing.elevation.elevation_cases import copernicus_cell
+from tests.preprocessing.radar import snap_cases
 from tests.preprocessing.radar.synthetic_grd import Scene, uniform, write_grd
 
 Hand = Callable[..., Answer]
@@ -29,8 +31,8 @@ ELLIPSOID = ("--set", "dem.heights_are_ellipsoidal=true")
 def by_hand() -> Hand:
     """Run ``s4c run s1`` where no database and no program is."""
 
-    def run(*arguments: object, code: int = 0) -> Answer:
-        given = {"S4C_DATABASE_URL": None, "S4C_SNAP_PROGRAM": None}
+    def run(*arguments: object, code: int = 0, program: Path | None = None) -> Answer:
+        given = {"S4C_DATABASE_URL": None, "S4C_SNAP_PROGRAM": None if program is None else str(program)}
         result = CliRunner().invoke(app, ["run", "s1", *(str(item) for item in arguments)], env=given, prog_name="s4c")
         answer = Answer(result.exit_code, result.stdout, result.stderr)
         assert answer.code == code, answer
@@ -87,6 +89,52 @@ def test_a_product_becomes_a_raster_of_a_tile_and_the_others_go_on(
     assert abs(10 * np.log10(values[values > 0].mean() / LEVEL)) < 0.01
     assert "state vectors" in answer.err
     assert [entry.name for entry in (tmp_path / "s1").iterdir()] == ["33TTG"]
+
+
+def test_files_are_meant_from_where_the_caller_is(
+    by_hand: Hand, product: Path, elevation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("grd").symlink_to(product.parent)
+    Path("glo30").symlink_to(elevation)
+    Path("orbits").mkdir()
+    given = (f"grd/{product.name}", "--tile", "33TTG", "--dem", "glo30", "--orbits", "orbits", "--json")
+    [row] = json.loads(by_hand(*given, "--geoid", "nothing.gtx", "--out", "s1", code=1).out)
+    assert f"{tmp_path}/nothing.gtx does not exist" in row["where"]
+
+
+@pytest.fixture
+def by_snap(by_hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hand:
+    """Run SNAP's double on an SLC, all files given relative to the working directory."""
+    monkeypatch.chdir(tmp_path)
+    # a corner of the tile: a whole one takes the double seconds
+    monkeypatch.setattr(sentinel2_tiles, "TILE_M", 30_000)
+    scene = snap_cases.make_scene(Path("slc"))
+    snap_cases.make_elevation(Path("glo30"), ((50, 4), (50, 5), (51, 4), (51, 5)))
+    steps = ("--set", "processor.l2s1.join.amplitude.steps=true", "--set", "processor.l2s1.min.disk=1")
+    room = ("--set", "processor.l2s1.min.memory=1", "--polarisations", "VV")
+    given = (scene.path, "--executor", "snap", "--tile", "31UFS", "--dem", "glo30", "--out", "s1", "--json")
+
+    def run(behaviour: str = "", code: int = 0) -> Answer:
+        snap_cases.snap(tmp_path / "snap", behaviour)
+        return by_hand(*given, *SMALL, *steps, *room, program=tmp_path / "snap" / "bin" / "gpt", code=code)
+
+    return run
+
+
+def test_snap_finds_its_files_when_they_are_given_from_where_the_caller_is(by_snap: Hand) -> None:
+    [row] = json.loads(by_snap().out)
+    assert row["where"] == "s1/31UFS/2022/01/04/S1A_L2_BCK_20220104T170557_VV_117_31UFS.tif"
+    assert Path(row["where"]).is_file()
+    assert [entry.name for entry in Path("s1").iterdir()] == ["31UFS"]
+
+
+def test_the_log_of_a_program_that_failed_is_kept(by_snap: Hand) -> None:
+    [row] = json.loads(by_snap("heap@Calibration", code=1).out)
+    assert row["reason"] == "out_of_memory"
+    [log] = Path("s1").iterdir()
+    assert log.name in row["where"]
+    assert "heap space" in log.read_text()
 
 
 def test_a_product_off_the_tile_is_rejected_with_its_reason(

@@ -13,9 +13,11 @@ import pytest
 
 from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.cli.demo_costs import costs_of, task_instances, usual_start
+from s4c_lib.cli.demo_progress import TaskProgress
 
 DAG = "demo__2025__ingest"
 COUNT = 230
+RUNNING = 2
 
 
 def instance(task: str, seconds: float | None, waited: float = 0.0, state: str = "success") -> dict[str, Any]:
@@ -69,10 +71,16 @@ def airflow() -> Iterator[str]:
 
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
+            if asked.path == "/api/v2/dags":
+                self._answer({"dags": [{"dag_id": DAG}], "total_entries": 1})
+                return
             assert asked.path == f"/api/v2/dags/{DAG}/dagRuns/~/taskInstances"
             query = parse_qs(asked.query)
             first = int(query["offset"][0])
-            page = [instance(f"task_{at}", 1.0) for at in range(first, min(first + int(query["limit"][0]), COUNT))]
+            page = [
+                instance(f"task_{at}", 1.0, state="running" if at < RUNNING else "success")
+                for at in range(first, min(first + int(query["limit"][0]), COUNT))
+            ]
             self._answer({"task_instances": page, "total_entries": COUNT})
 
         def log_message(self, *_: object) -> None:
@@ -89,3 +97,16 @@ def test_all_task_instances_are_gathered(airflow: str) -> None:
     with AirflowApi(airflow, "admin", "secret") as api:
         found = task_instances(api, DAG)
     assert [one["task_id"] for one in found] == [f"task_{at}" for at in range(COUNT)]
+
+
+def test_progress_is_a_line_when_it_changes_and_an_absent_airflow_stops_nothing(
+    airflow: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with AirflowApi(airflow, "admin", "secret") as api:
+        tell = TaskProgress(api, {DAG: "ingest", "demo__2025__l4a_crop_type": "s4c_l4a"})
+        tell()
+        tell()
+    assert capsys.readouterr().err == "tasks: ingest 228 of 230 ended, task_0, task_1 running\n"
+    with AirflowApi("http://127.0.0.1:9", "admin", "secret") as api:
+        TaskProgress(api, {DAG: "ingest"})()
+    assert "does not answer" in capsys.readouterr().err

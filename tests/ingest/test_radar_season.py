@@ -216,6 +216,7 @@ def test_a_season_of_slc_reaches_readiness(slc: Callable[..., Derived]) -> None:
     assert pair.original_extent is not None
     assert extent is not None
     assert extent.covers(season.site.geometry)
+    # case 9.5: of two polarisations and one candidate, four products
     assert [(row.unit_key, row.polarisation, row.status) for row in report] == [
         (f"pair:{pair.previous_id}", "VH", "done"), (f"pair:{pair.previous_id}", "VV", "done"),
         ("single", "VH", "done"), ("single", "VV", "done"),

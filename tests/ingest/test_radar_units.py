@@ -315,6 +315,19 @@ def test_coherence_is_not_made_with_both_processings_of_the_earlier_slice(radar:
     assert radar.plan() == 3, "both backscatters and one coherence"
 
 
+def test_a_platform_that_becomes_known_late_makes_the_baseline_shorter(radar: Radar) -> None:
+    radar.add("d", D)
+    radar.add("e", E)
+    radar.plan()
+    assert radar.units("e") == {"single": "pending", "d": "pending"}
+    radar.add("late", ("S1B", 30243, date(2021, 12, 29)))
+    radar.plan()
+    assert radar.units("e") == {"single": "pending", "d": "not_wanted", "late": "pending"}
+    radar.set("processor.l2s1.temporal.offset", "12")
+    radar.plan()
+    assert radar.units("e") == {"single": "pending", "d": "pending", "late": "not_wanted"}
+
+
 def test_what_waits_is_of_the_parameters_of_today(radar: Radar) -> None:
     radar.add("d", D)
     radar.add("e", E)

@@ -58,6 +58,7 @@ CONTRACT = {
     "pools.cpu": 2,
     "pools.memory": 1,
     "pools.db_write": 2,
+    "pools.s1": 1,
     "sync.interval_minutes": 10,
     "sharing.enabled": True,
     "processor.s4c_mdb1.buffer_10m": 5.0,

@@ -88,11 +88,6 @@ def tile_owners(
     return found
 
 
-def owned_by(owner: RadarPass, ownerships: Iterable[TileOwnership]) -> list[TileOwnership]:
-    """The tiles that the unit ``single`` of one slice makes."""
-    return [ownership for ownership in ownerships if ownership.owner.id == owner.id]
-
-
 def _covered(footprint: BaseGeometry, slices: Sequence[RadarPass], min_share: float) -> bool:
     together = shapely.union_all([item.footprint for item in slices])
     return share_of(footprint, together) >= min_share - _SHARE_TOLERANCE

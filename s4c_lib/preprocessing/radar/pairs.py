@@ -120,10 +120,15 @@ def candidates_of(
     InputError : the baseline is none of ``auto``, 6 and 12.
     """
     days = baseline_of(current, earlier, baseline=baseline, min_share=min_share)
-    near = (other for other in _on_same_track(current, earlier) if abs(_age(current, other) - days) <= _TOLERANCE_DAYS)
+    near = (other for other in _on_same_track(current, earlier) if at_baseline(_age(current, other), days))
     pairs = [Pair(current, other, share_of(current.footprint, other.footprint), days) for other in near]
     kept = [pair for pair in pairs if _enough(pair.share, min_share)]
     return sorted(kept, key=lambda pair: (-pair.share, pair.previous.start, pair.previous.name))
+
+
+def at_baseline(age_days: int, days: int) -> bool:
+    """Whether two acquisitions of some age apart are one baseline apart."""
+    return abs(age_days - days) <= _TOLERANCE_DAYS
 
 
 def baseline_of(
@@ -157,11 +162,6 @@ def baseline_of(
     return BASELINES[0] if len(platforms) >= 2 else BASELINES[1]
 
 
-def is_mixed(pairs: Iterable[Pair]) -> bool:
-    """Whether a series holds coherence of both baselines, which a consumer must tell apart."""
-    return len({min(BASELINES, key=lambda days: abs(days - pair.baseline_days)) for pair in pairs}) > 1
-
-
 def partner_search(
     sensed: datetime, now: datetime, *, baseline_days: int, settle_days: int = SETTLE_DAYS
 ) -> PartnerSearch:
@@ -175,11 +175,6 @@ def partner_search(
     if now < given_up:
         return PartnerSearch.WAITING
     return PartnerSearch.LATE if now <= given_up + timedelta(days=LATE_DAYS) else PartnerSearch.OVER
-
-
-def products_expected(pairs: int, polarisations: Sequence[str]) -> int:
-    """Rasters that say an acquisition is done on one tile: backscatter, and coherence of every pair."""
-    return (pairs + 1) * len(polarisations)
 
 
 def drop_duplicate_slices(slices: Iterable[RadarPass]) -> tuple[list[RadarPass], dict[int, int]]:

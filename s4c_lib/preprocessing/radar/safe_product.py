@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from xml.etree.ElementTree import Element
 
 from s4c_lib.errors import InputError, ProductCorruptError
 from s4c_lib.preprocessing.radar.annotation import Annotation, parse_annotation
@@ -119,7 +120,7 @@ def open_radar_product(path: Path) -> RadarProduct:
     return RadarProduct(
         tree=tree,
         name=name,
-        ipf_version=_ipf_version(manifest),
+        ipf_version=ipf_version(manifest),
         relative_orbit=int(orbit),
         direction=direction.lower(),
         images=_images(tree),
@@ -128,11 +129,8 @@ def open_radar_product(path: Path) -> RadarProduct:
     )
 
 
-def _ipf_version(manifest: object) -> tuple[int, int] | None:
+def ipf_version(manifest: Element) -> tuple[int, int] | None:
     """Version of the Instrument Processing Facility, the first the manifest names: it made the product itself."""
-    from xml.etree.ElementTree import Element
-
-    assert isinstance(manifest, Element)
     for software in elements(manifest, "software"):
         found = re.fullmatch(r"0*(\d+)\.(\d+)", software.get("version", "").strip())
         if found and "IPF" in software.get("name", ""):

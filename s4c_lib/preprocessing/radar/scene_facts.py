@@ -1,4 +1,4 @@
-"""What the manifest of a fetched SLC or GRD product says that no name and no catalogue does (``preprocessing.md`` 3.1)."""
+"""What the manifest of an SLC or GRD product says that no name and no catalogue does (``preprocessing.md`` 3.1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SceneFacts:
 
     Parameters
     ----------
-    measurement_checksum : of the checksums stated of all its measurements; None where a measurement has none.
+    measurement_checksum : of its orbit and the checksums stated of all its measurements; None where one has none.
     warnings : what does not agree with its name.
     """
 
@@ -51,10 +51,10 @@ def scene_facts(path: Path, name: ProductName) -> SceneFacts:
     warnings: tuple[str, ...] = ()
     if stated not in (None, facts.relative_orbit):
         warnings = (f"{name.name}: relative orbit {facts.relative_orbit} by its manifest, {stated} by the formula",)
-    return SceneFacts(facts.relative_orbit, facts.direction, _checksum(tree), warnings)
+    return SceneFacts(facts.relative_orbit, facts.direction, _checksum(tree, name), warnings)
 
 
-def _checksum(tree: ProductTree) -> str | None:
+def _checksum(tree: ProductTree, name: ProductName) -> str | None:
     root = parse_xml(tree.read(_MANIFEST), tree.where(_MANIFEST))
     stated = []
     for stream in elements(root, "byteStream"):
@@ -65,4 +65,5 @@ def _checksum(tree: ProductTree) -> str | None:
         if not any(sums):
             return None
         stated.append(" ".join(sums))
-    return hashlib.sha256("\n".join(sorted(stated)).encode()).hexdigest() if stated else None
+    orbit = f"{name.platform} {name.absolute_orbit}"
+    return hashlib.sha256("\n".join([orbit, *sorted(stated)]).encode()).hexdigest() if stated else None

@@ -12,14 +12,14 @@ from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import ProductCorruptError
 from s4c_lib.preprocessing.radar.executor import RadarScene
+from s4c_lib.preprocessing.radar.measurement import CLEAN_BORDERS
+from s4c_lib.preprocessing.radar.safe_product import ipf_version
 from s4c_lib.preprocessing.work_folder import linked_tree, unpacked
 from s4c_lib.sources.metadata_files import elements, parse_xml
 from s4c_lib.sources.model import Direction
 from s4c_lib.sources.product_facts import read_facts
 from s4c_lib.sources.product_tree import ProductTree
 
-# From this version of the processor on, products have no values beside the image.
-CLEAN_BORDER_FROM: Final = (2, 90)
 _ANNOTATION = re.compile(r"annotation/s1[a-d]-(iw[1-3]?|ew[1-5]?|s[1-6])-(slc|grd)-(vv|vh|hh|hv)-[^/]+\.xml")
 _ARRIVING: Final = "the product may still be arriving; else fetch it again"
 
@@ -32,7 +32,7 @@ class SnapScene:
     ----------
     manifest : ``manifest.safe`` of a folder of links.
     bursts : polarisation -> sub-swath -> number of bursts; of GRD each polarisation has one swath, without bursts.
-    processor : version of the processor that made it, empty where it is not stated.
+    processor : version of the processor that made it; None where it is not stated.
     links : where the links lead, for a container to mount.
     """
 
@@ -42,14 +42,14 @@ class SnapScene:
     footprint: BaseGeometry
     direction: Direction
     relative_orbit: int
-    processor: tuple[int, ...]
+    processor: tuple[int, int] | None
     links: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
 
     @property
     def noisy_border(self) -> bool:
         """Whether a GRD may have values beside its image."""
-        return bool(self.processor) and self.processor < CLEAN_BORDER_FROM
+        return self.processor is not None and self.processor < CLEAN_BORDERS
 
 
 def laid_out(scene: RadarScene, polarisations: tuple[str, ...], folder: Path) -> SnapScene:
@@ -89,7 +89,7 @@ def laid_out(scene: RadarScene, polarisations: tuple[str, ...], folder: Path) ->
         facts.footprint,
         facts.direction,
         facts.relative_orbit,
-        _processor(tree),
+        ipf_version(parse_xml(tree.read("manifest.safe"), tree.where("manifest.safe"))),
         links,
         tuple(warnings),
     )
@@ -114,11 +114,3 @@ def _bursts(tree: ProductTree) -> dict[str, dict[str, int]]:
             raise ProductCorruptError(f"{tree.where(file)} lists no burst", hint=_ARRIVING)
         bursts.setdefault(found[3].upper(), {})[found[1].upper()] = count
     return bursts
-
-
-def _processor(tree: ProductTree) -> tuple[int, ...]:
-    root = parse_xml(tree.read("manifest.safe"), tree.where("manifest.safe"))
-    for item in elements(root, "software"):
-        if "IPF" in (item.get("name") or ""):
-            return tuple(int(part) for part in re.findall(r"\d+", item.get("version") or ""))
-    return ()

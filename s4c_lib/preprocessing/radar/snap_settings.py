@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from s4c_lib.preprocessing.radar.executor import RadarOptions
-from s4c_lib.preprocessing.radar.geoid import Geoid
+from s4c_lib.preprocessing.radar.scene_options import SceneOptions, shared_values
 
-SPACINGS: Final = (10, 15, 20, 30)
-QUANTITIES: Final = ("sigma0", "gamma0", "amplitude")
 # Spec 4.7 names four; of SNAP's own, these have no setting that would have to differ.
 SPECKLE_FILTERS: Final = {"lee": "Lee", "gamma_map": "Gamma Map"}
 SCENE_PROJECTION: Final = 3035
@@ -22,8 +19,10 @@ _SMALLEST_HEAP_MB: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapOptions(RadarOptions):
+class SnapOptions(SceneOptions):
     """What the configuration says about SNAP.
+
+    Without a geoid grid SNAP adds its own (EGM96), which it must have or fetch.
 
     Parameters
     ----------
@@ -31,11 +30,6 @@ class SnapOptions(RadarOptions):
     join_backscatter, join_coherence : run the operators of a chain as one graph instead of one after the other.
     projection : ``tile_utm``, or ``EPSG:3035`` as Sen4CAP made its scenes, brought to the tile afterwards.
     own_elevation : name of an elevation model that SNAP fetches itself (``SRTM 3Sec``); None gives it ours.
-    geoid_path : grid of the geoid that the heights of our model are counted from, added to them here; without it SNAP
-        adds its own (EGM96), which it must have or fetch.
-    heights_are_ellipsoidal : no geoid is added.
-    orbit_path : folder of orbit files (``.EOF``) for scenes that come without one.
-    require_orbit : refuse the annotation's own state vectors.
     fetch_orbits : let SNAP fetch the orbit file of a scene that has none here; needs a network.
     grace_seconds : given to a program whose time is up, to end by itself before it is killed.
     """
@@ -46,10 +40,6 @@ class SnapOptions(RadarOptions):
     join_coherence: bool = False
     projection: str = "tile_utm"
     own_elevation: str | None = None
-    geoid_path: Path | None = None
-    heights_are_ellipsoidal: bool = False
-    orbit_path: Path | None = None
-    require_orbit: bool = False
     fetch_orbits: bool = False
     grace_seconds: float = 10.0
 
@@ -57,11 +47,6 @@ class SnapOptions(RadarOptions):
     def heap_mb(self) -> int:
         """Largest heap of the Java machine."""
         return max(self.min_memory_mb, _SMALLEST_HEAP_MB)
-
-    @property
-    def geoid(self) -> Geoid | None:
-        """The geoid added to heights here; None where they are ellipsoidal, or SNAP adds its own."""
-        return None if self.heights_are_ellipsoidal or self.geoid_path is None else Geoid(self.geoid_path)
 
     @property
     def adds_geoid(self) -> bool:
@@ -75,43 +60,18 @@ class SnapOptions(RadarOptions):
         def value(name: str) -> Any:
             return parameters[f"processor.l2s1.{name}"]
 
-        def path(key: str) -> Path | None:
-            return None if parameters[key] is None else Path(str(parameters[key]))
-
         return cls(
-            polarisations=tuple(value("polarisations")),
-            pixel_spacing=int(value("pixel.spacing")),
-            quantity=str(value("quantity")),
-            remove_noise=bool(value("remove_noise")),
-            remove_geometric_phase=bool(value("remove_geometric_phase")),
-            rtc=str(value("rtc")),
-            speckle_filter=str(value("speckle_filter")),
-            min_tile_share=float(value("min.s2.intersection")),
-            step_timeout_minutes=float(value("step.timeout")),
-            min_memory_mb=int(value("min.memory")),
-            min_disk_mb=int(value("min.disk")),
-            keep_intermediate=bool(value("keep.intermediate")),
+            **shared_values(parameters),
             tile_cache_mb=int(value("gpt.tile.cache.size")),
             threads=int(value("gpt.parallelism")),
             join_backscatter=bool(value("join.amplitude.steps")),
             join_coherence=bool(value("join.coherence.steps")),
             projection=str(value("projection")),
-            geoid_path=path("dem.geoid_path"),
-            heights_are_ellipsoidal=bool(parameters["dem.heights_are_ellipsoidal"]),
-            orbit_path=path("processor.l2s1.orbit_path"),
-            require_orbit=bool(value("require_orbit")),
         )
 
     def faults(self) -> tuple[str, ...]:
         """What SNAP cannot do of what is asked."""
-        faults = []
-        unknown = sorted(set(self.polarisations) - {"VV", "VH"})
-        if unknown or not self.polarisations:
-            faults.append(f"the polarisations are {', '.join(self.polarisations) or 'none'}, not of VV and VH")
-        if self.pixel_spacing not in SPACINGS:
-            faults.append(f"a pixel of {self.pixel_spacing} m is none of {', '.join(map(str, SPACINGS))}")
-        if self.quantity not in QUANTITIES:
-            faults.append(f"the quantity '{self.quantity}' is none of {', '.join(QUANTITIES)}")
+        faults = self.shared_faults()
         if self.rtc != "off":
             faults.append(f"flattening of the terrain ('{self.rtc}') is not built for SNAP: set processor.l2s1.rtc off")
         if self.speckle_filter not in ("off", *SPECKLE_FILTERS):

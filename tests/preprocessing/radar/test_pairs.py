@@ -19,9 +19,7 @@ from s4c_lib.preprocessing.radar.pairs import (
     baseline_of,
     candidates_of,
     drop_duplicate_slices,
-    is_mixed,
     partner_search,
-    products_expected,
 )
 from s4c_lib.sources.model import Direction
 
@@ -128,10 +126,6 @@ def test_case_9_5_a_later_acquisition_is_never_taken() -> None:
     assert candidates_of(B, SERIES, baseline=12) == []
 
 
-def test_case_9_5_two_polarisations_and_one_candidate_are_four_products() -> None:
-    assert products_expected(1, ("VV", "VH")) == 4
-
-
 def test_operations_case_39() -> None:
     """Days 0, 6, 12 with overlap 0.9: 6 pairs with 0, 12 with 6; without day 6 there is no pair at six days."""
     ninety = western(0.9)
@@ -150,8 +144,6 @@ def test_operations_case_39() -> None:
 def test_a_day_lost_by_one_platform_falls_back_to_twelve_and_is_tagged() -> None:
     pairs = candidates_of(D, [A, B, D])
     assert [(pair.previous, pair.baseline_days, pair.expected_days) for pair in pairs] == [(B, 12, 12)]
-    assert is_mixed([*candidates_of(C, SERIES), *pairs])
-    assert not is_mixed(candidates_of(C, SERIES))
 
 
 @pytest.mark.parametrize(
