@@ -22,6 +22,8 @@ class Supply:
     circuit_until, circuit_reason : nothing is asked of the source before then, and why.
     quota : what holds its source back where that is its quota of bytes.
     staging_since, ordered_at : when it was taken in hand and when the source took the order; None when not on order.
+    nothing_because : why nothing is made of it, where all its units are left out.
+    unit_fault, unit_due : why the unit that is tried again first failed, and when it is; None when none waits so.
     """
 
     source: str | None = None
@@ -31,6 +33,9 @@ class Supply:
     quota: str | None = None
     staging_since: datetime | None = None
     ordered_at: datetime | None = None
+    nothing_because: str | None = None
+    unit_fault: str | None = None
+    unit_due: datetime | None = None
 
 
 def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: datetime) -> dict[int, Supply]:
@@ -44,8 +49,16 @@ def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: dat
                CASE WHEN c.open_until > :now THEN c.open_until END AS circuit_until,
                CASE WHEN c.open_until > :now THEN c.reason END AS circuit_reason,
                CASE WHEN a.state = 'staging' THEN a.staging_since END AS staging_since,
-               CASE WHEN a.state = 'staging' THEN a.ordered_at END AS ordered_at
+               CASE WHEN a.state = 'staging' THEN a.ordered_at END AS ordered_at,
+               (SELECT CASE WHEN bool_and(u.state = 'ignored') THEN min(u.reason_code) END
+                FROM s4c.acquisition_unit u WHERE u.acquisition_id = a.id) AS nothing_because,
+               w.reason_code AS unit_fault, w.next_attempt_at AS unit_due
         FROM s4c.acquisition a
+        LEFT JOIN LATERAL (
+            SELECT u.reason_code, u.next_attempt_at FROM s4c.acquisition_unit u
+            WHERE u.acquisition_id = a.id AND u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts
+            ORDER BY u.next_attempt_at, u.id LIMIT 1
+        ) w ON a.state = 'processing'
         LEFT JOIN s4c.data_source d
                ON d.id = CASE WHEN a.state = 'queued' THEN coalesce(a.fallback_source_id, a.data_source_id)
                               ELSE a.data_source_id END

@@ -205,6 +205,26 @@ def reopen(connection: Connection, unit_ids: Sequence[int], *, not_before: datet
     )
 
 
+def reopen_misconfigured(connection: Connection, acquisition_ids: Sequence[int]) -> list[int]:
+    """Make units that failed for want of a right configuration pending again, while they have tries left.
+
+    Returns
+    -------
+    Their acquisitions.
+    """
+    statement = text(
+        """
+        UPDATE s4c.acquisition_unit
+        SET state = 'pending', retryable = true, reason_code = NULL, failed_reason = NULL, next_attempt_at = NULL,
+            updated_at = clock_timestamp()
+        WHERE processor_id = :l2s1 AND acquisition_id = ANY(:ids) AND state = 'failed' AND reason_code = 'config'
+          AND attempts < max_attempts
+        RETURNING acquisition_id
+        """
+    )
+    return list(connection.execute(statement, {"l2s1": _L2S1, "ids": sorted(set(acquisition_ids))}).scalars())
+
+
 def remove_units(connection: Connection, unit_ids: Sequence[int]) -> None:
     """Remove units that say what does not hold any more."""
     connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from s4c_lib.catalog.acquisitions import Acquisition
-    from s4c_lib.catalog.s1_pairs import PairDetails
+    from s4c_lib.catalog.overview import Membership
+    from s4c_lib.catalog.s1_pairs import PairDetails, RadarReportRow
     from s4c_lib.catalog.units import Unit
 
 app = noun("Acquisitions: what was found, what became of it, what happens next.")
@@ -128,13 +130,13 @@ def explain(
         pieces = units.units_of(connection, item.id)
         pairs = s1_pairs.pairs_of(connection, [item.id])
         faults = overview.unit_faults(connection, item.id)
+        rasters = _radar_rasters(connection, item, members)
         record = record_of(item, supplies(connection, [item.id], now=session.now())[item.id], session.now())
     record.pop("relevance")
     if as_json:
-        print_record(
-            {**record, "sites": members, "units": pieces, "faults": faults, "pairs": pairs, "events": events},
-            as_json=True,
-        )
+        radar = {"pairs": pairs, "rasters": [{"site": site, **asdict(row)} for site, row in rasters]}
+        more = {"sites": members, "units": pieces, "faults": faults, **radar, "events": events}
+        print_record({**record, **more}, as_json=True)
         return
     print_record(record, as_json=False)
     say()
@@ -152,9 +154,33 @@ def explain(
     if pieces:
         say()
         _print_units(pieces, {pair_key(pair.previous_id): pair for pair in pairs})
+    if rasters:
+        say()
+        print_table(
+            ("site", "unit", "raster", "of the site"),
+            [(site, row.unit_key, row.l2_product, f"{row.site_coverage_pct or 0:.1f} %") for site, row in rasters],
+            title="rasters",
+        )
     if faults:
         say()
         print_table(("unit", "what was wrong"), faults, title="faults")
+
+
+def _radar_rasters(
+    connection: Connection, item: Acquisition, members: Sequence[Membership]
+) -> list[tuple[str, RadarReportRow]]:
+    """What was made of an SLC or GRD for each site that uses it, with the share of the site that has values."""
+    from s4c_lib.catalog import s1_pairs, sites
+
+    if item.satellite != "s1":
+        return []
+    using = [sites.get_site(connection, member.site) for member in members if member.relevance == "selected"]
+    return [
+        (site.short_name, row)
+        for site in using
+        for row in s1_pairs.report(connection, item.id, site.id)
+        if row.l2_product is not None
+    ]
 
 
 def _print_units(pieces: Sequence[Unit], pairs: Mapping[str, PairDetails]) -> None:

@@ -147,6 +147,14 @@ def next_step(item: Acquisition, now: datetime, supply: Supply | None = None) ->
         case AcquisitionState.IGNORED:
             text = f"left out: {explained(item.reason_code or 'not_wanted')}"
             return f"{text}; {retry}" if item.reason_code == Reason.BY_HAND else text
+        case AcquisitionState.PROCESSED if supply.nothing_because is not None:
+            return f"nothing is made of it: {explained(supply.nothing_because)}"
+        case AcquisitionState.PROCESSING if supply.unit_fault is not None:
+            due = supply.unit_due
+            when = f"after {due:%Y-%m-%d %H:%M}Z" if due is not None and due > now else "by the next ingest run"
+            return (
+                f"tried again {when}: {explained(supply.unit_fault)}; 's4c acquisitions explain {item.id}' tells more"
+            )
         case AcquisitionState.QUEUED if supply.circuit_until is not None:
             return (
                 f"fetched after {supply.circuit_until:%Y-%m-%d %H:%M}Z: "

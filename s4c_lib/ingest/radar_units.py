@@ -23,7 +23,7 @@ from s4c_lib.catalog.s1_pairs import ON_DISK, PairDetails
 from s4c_lib.catalog.units import roll_up
 from s4c_lib.errors import Sen4capError
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.radar_executors import radar_programs
+from s4c_lib.ingest.radar_executors import radar_executor, radar_programs
 from s4c_lib.ingest.radar_inputs import SLC, RadarInputs
 from s4c_lib.parameters import Snapshot
 from s4c_lib.preprocessing.radar.executor import RadarJob
@@ -204,6 +204,8 @@ class _Units:
         first, stop = self.context.sensing_range()
         lacking = radar_units.lacking_tiles(self.connection, self.context.site.id, first=first, stop=stop)
         self._reopen([unit for unit in lacking if unit.acquisition_id not in dropped])
+        if not radar_executor(self.inputs.executor, self.context.parameters)[1].faults():
+            self.changed.update(radar_units.reopen_misconfigured(self.connection, numbers))
         radar_units.follow_parameters(
             self.connection,
             numbers,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import structlog
+
 from s4c_lib.catalog import units
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.units import Unit
-from s4c_lib.errors import LeaseLostError
+from s4c_lib.errors import DatabaseUnavailableError, LeaseLostError
 from s4c_lib.reasons import Reason
+
+log = structlog.get_logger(__name__)
 
 
 def fetch_again(database: Database, unit: Unit, gone: Acquisition, owner: str) -> None:
@@ -34,11 +38,17 @@ def fetch_again(database: Database, unit: Unit, gone: Acquisition, owner: str) -
 def require_held(database: Database, unit: Unit, owner: str) -> None:
     """Make sure that a unit is still this worker's: a program that runs for it is ended otherwise.
 
+    A database that is away is no reason to end it: the lease runs out only when it stays away.
+
     Raises
     ------
     LeaseLostError : it was given to another worker.
     """
-    with database.begin() as connection:
-        found = next((one for one in units.units_of(connection, unit.acquisition_id) if one.id == unit.id), None)
+    try:
+        with database.begin() as connection:
+            found = next((one for one in units.units_of(connection, unit.acquisition_id) if one.id == unit.id), None)
+    except DatabaseUnavailableError as error:
+        log.warning("lease not looked at", unit=unit.id, error=error.one_line)
+        return
     if found is None or found.lease_owner != owner:
         raise LeaseLostError(f"Unit {unit.id} is no longer held by {owner}.")

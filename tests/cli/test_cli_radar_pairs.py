@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+import shapely
 from domain_rows import make_acquisition, make_enabled, make_source
 from sqlalchemy import text
 
-from s4c_lib.catalog import units
+from s4c_lib.catalog import products, units
 from s4c_lib.catalog.database import Database
 from tests.cli.conftest import Run
 
@@ -67,3 +69,37 @@ def test_a_failed_pair_beside_good_backscatter_says_what_was_wrong_and_is_tried_
     assert [unit["state"] for unit in again["units"]] == ["pending", "done"]
     assert again["faults"] == []
     s4c("acquisitions", "retry", number, code=2)
+
+
+def test_the_rasters_of_an_acquisition_are_told_with_what_they_cover_of_the_site(s4c: Run, database: Database) -> None:
+    name = "S1A_L2_BCK_20240512T170000_VV_117_31UFS"
+    with database.begin() as connection:
+        site, _ = make_enabled(connection)
+        make_source(connection, Path("/archive"), satellites=("s1",))
+        moment = datetime(2024, 5, 12, 17, tzinfo=UTC)
+        number = make_acquisition(connection, site, "NEWER", satellite="s1", state="downloaded", sensed=moment)
+        connection.execute(text("UPDATE s4c.acquisition SET kind = 's1_grd'"))
+        units.ensure_units(connection, number, ["single"], processor="l2s1", config_hash="h", max_attempts=3)
+        west, south, east, north = site.geometry.bounds
+        assert site.geometry.area == pytest.approx((east - west) * (north - south))
+        made = products.NewProduct(
+            product_type="s1_l2a_amp",
+            processor="l2s1",
+            satellite="s1",
+            name=name,
+            full_path="/products/x.tif",
+            acquired_at=moment,
+            acquisition_id=number,
+            tiles=("31UFS",),
+            polarisation="VV",
+            footprint=shapely.box(west, south, (west + east) / 2, north),
+            software_version="1",
+            config_hash="h",
+        )
+        products.register(connection, made, [site.id])
+    told = s4c("acquisitions", "explain", number).out
+    line = next(line for line in told.splitlines() if name in line)
+    assert "single" in line
+    assert "50.0 %" in line
+    (raster,) = s4c("acquisitions", "explain", number, "--json").json["rasters"]
+    assert (raster["site"], raster["polarisation"], raster["l2_product"]) == (site.short_name, "VV", name)

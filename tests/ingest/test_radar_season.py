@@ -387,6 +387,19 @@ def test_a_site_that_comes_later_gets_what_is_there(grd: Callable[..., Derived])
     assert other.markers("vv")
 
 
+def test_a_parameter_that_was_forgotten_is_set_and_the_next_run_goes_on(grd: Callable[..., Derived]) -> None:
+    """Nobody has to name hundreds of acquisitions that failed for want of a geoid."""
+    season = grd(scene(polarisations=("VV",)))
+    season.set("dem.heights_are_ellipsoidal", False)
+    assert season.run()["radar_failed_config"] == 1
+    assert set(season.acquisitions().values()) == {"processing_failed"}
+    assert not season.has_work(), "nothing has changed"
+    season.set("dem.heights_are_ellipsoidal", True)
+    assert season.has_work()
+    assert season.run()["radar"] == 1
+    assert set(season.acquisitions().values()) == {"processed"}
+
+
 def test_files_that_went_are_fetched_again(grd: Callable[..., Derived]) -> None:
     only = scene(polarisations=("VV",))
     season = grd(only)

@@ -76,6 +76,10 @@ class RadarOptions:
     min_disk_mb: int = 40_960
     keep_intermediate: bool = False
 
+    def faults(self) -> tuple[str, ...]:
+        """What the executor cannot do of what is asked, each fault in a sentence; each executor has its own."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class RadarRequest:

@@ -54,9 +54,6 @@ class SnapExecutor:
         if not isinstance(options, SnapOptions):
             return (*faults, "the options are not SNAP's")
         faults += options.faults()
-        if self.launcher.network == "none" and self.launcher.image is not None:
-            wanted = [("elevation", options.own_elevation is not None), ("orbits", options.fetch_orbits)]
-            faults += [f"SNAP is to fetch its own {what}, its container has no network" for what, on in wanted if on]
         odd = [target.tile for target in request.targets if target.grid.pixel != options.pixel_spacing]
         if odd:
             faults.append(f"the grid of {', '.join(odd)} does not have pixels of {options.pixel_spacing} m")

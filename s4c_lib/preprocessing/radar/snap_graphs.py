@@ -21,8 +21,6 @@ GRD_PIXEL_M: Final = 10
 # Window of the coherence estimate (range, azimuth).
 COHERENCE_WINDOW: Final = (20, 5)
 NO_HEIGHT: Final = -32768.0
-# An orbit file that SNAP may fetch, and may do without.
-FETCHED_ORBIT: Final = "FETCH"
 _ORBITS: Final = {
     "POE": "Sentinel Precise (Auto Download)",
     "RES": "Sentinel Restituted (Auto Download)",
@@ -39,7 +37,7 @@ class SlcSource:
     ----------
     manifest : its ``manifest.safe``.
     bursts : sub-swath -> number of bursts.
-    orbit : ``POE``, ``RES``, `FETCHED_ORBIT`, or ``ANN`` for the vectors of the annotation.
+    orbit : ``POE``, ``RES``, or ``ANN`` for the vectors of the annotation.
     """
 
     manifest: Path
@@ -49,21 +47,18 @@ class SlcSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elevation:
-    """Heights for SNAP: a file of ours, or the name of a model it fetches itself.
+    """Heights for SNAP: a file of ours.
 
     Parameters
     ----------
     add_geoid : the file's heights are above the geoid, which SNAP adds.
     """
 
-    file: Path | None
-    model: str = "SRTM 3Sec"
+    file: Path
     add_geoid: bool = True
 
     def parameters(self, *, geoid: bool = True) -> dict[str, Value]:
         """As operators take them; ``geoid`` is False for the one operator that knows no such parameter."""
-        if self.file is None:
-            return {"demName": self.model}
         values: dict[str, Value] = {
             "demName": "External DEM",
             "externalDEMFile": self.file,
@@ -224,14 +219,13 @@ def _split(nodes: list[Node], reader: str, source: SlcSource, swath: str, polari
 
 
 def _orbit(nodes: list[Node], last: str, orbit: str, name: str) -> str:
-    """Apply an orbit file: one that lies ready must be used; one that may be fetched is done without if need be."""
+    """Apply the orbit file that lies ready: it must be used."""
     if orbit == "ANN":
         return last
-    ready = orbit in _ORBITS
     values: dict[str, Value] = {
-        "orbitType": _ORBITS[orbit if ready else "POE"],
+        "orbitType": _ORBITS[orbit],
         "polyDegree": 3,
-        "continueOnFail": not ready,
+        "continueOnFail": False,
     }
     return _add(nodes, f"Orbit{name}", "Apply-Orbit-File", (last,), values)
 
@@ -295,6 +289,6 @@ def _placed(nodes: list[Node], last: str, elevation: Elevation, placement: Place
         if origin is not None:
             values |= {"standardGridOriginX": float(origin[0]), "standardGridOriginY": float(origin[1])}
         # Of our own file every height counts, also 0 on land: nothing is masked by it.
-        values |= {"nodataValueAtSea": elevation.file is None, "saveSelectedSourceBand": True}
+        values |= {"nodataValueAtSea": False, "saveSelectedSourceBand": True}
         outputs[_add(nodes, f"Map-{epsg}", "Terrain-Correction", (last,), values)] = path
     return Chain(tuple(nodes), outputs)

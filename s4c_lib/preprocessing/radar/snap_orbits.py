@@ -33,7 +33,7 @@ def with_orbit_file(scene: RadarScene, options: SnapOptions) -> RadarScene:
         chosen = choose_orbit_file(options.orbit_path, name.platform, name.sensing_start, name.sensing_stop)
         if chosen is not None:
             return replace(scene, orbit_file=chosen.path)
-    if options.require_orbit and not options.fetch_orbits:
+    if options.require_orbit:
         raise ExecutorError(
             f"no orbit file of {name.name} in {options.orbit_path or 'a folder: none is set'}",
             hint="put it into processor.l2s1.orbit_path, or set processor.l2s1.require_orbit to false",

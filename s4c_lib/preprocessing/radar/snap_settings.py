@@ -29,8 +29,6 @@ class SnapOptions(SceneOptions):
     tile_cache_mb, threads : ``-c`` and ``-q`` of ``gpt``.
     join_backscatter, join_coherence : run the operators of a chain as one graph instead of one after the other.
     projection : ``tile_utm``, or ``EPSG:3035`` as Sen4CAP made its scenes, brought to the tile afterwards.
-    own_elevation : name of an elevation model that SNAP fetches itself (``SRTM 3Sec``); None gives it ours.
-    fetch_orbits : let SNAP fetch the orbit file of a scene that has none here; needs a network.
     grace_seconds : given to a program whose time is up, to end by itself before it is killed.
     """
 
@@ -39,8 +37,6 @@ class SnapOptions(SceneOptions):
     join_backscatter: bool = False
     join_coherence: bool = False
     projection: str = "tile_utm"
-    own_elevation: str | None = None
-    fetch_orbits: bool = False
     grace_seconds: float = 10.0
 
     @property

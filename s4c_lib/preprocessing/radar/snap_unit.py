@@ -24,7 +24,6 @@ from s4c_lib.preprocessing.radar.executor import MadeRaster, RadarJob, RadarRequ
 from s4c_lib.preprocessing.radar.snap_elevation import write_elevation
 from s4c_lib.preprocessing.radar.snap_graphs import (
     COHERENCE_WINDOW,
-    FETCHED_ORBIT,
     GRD_PIXEL_M,
     SLC_LOOKS,
     Elevation,
@@ -130,13 +129,11 @@ class SnapUnit:
         found = laid_out(scene, self.options.polarisations, self.work / "input")
         self.shown.extend((*found.links, *install_orbit_file(scene, self.work / "orbits")))
         self.warnings.extend(found.warnings)
-        if scene.orbit_file is None and not self.options.fetch_orbits:
+        if scene.orbit_file is None:
             self.warnings.append(f"{scene.name.name}: no orbit file, the annotation's state vectors are used")
         return found
 
     def _elevation(self, region: BaseGeometry) -> Elevation:
-        if self.options.own_elevation is not None:
-            return Elevation(file=None, model=self.options.own_elevation)
         file = write_elevation(self.request.elevation, region, self.work / "elevation.tif", self.options.geoid)
         return Elevation(file=file, add_geoid=self.options.adds_geoid)
 
@@ -187,7 +184,7 @@ class SnapUnit:
             )
         return backscatter_of_grd(
             scene.manifest,
-            self._orbit(scene),
+            orbit_kind(scene.scene),
             polarisation,
             elevation,
             placement,
@@ -198,11 +195,7 @@ class SnapUnit:
         )
 
     def _slc(self, scene: SnapScene, polarisation: str) -> SlcSource:
-        return SlcSource(manifest=scene.manifest, bursts=scene.bursts[polarisation], orbit=self._orbit(scene))
-
-    def _orbit(self, scene: SnapScene) -> str:
-        kind = orbit_kind(scene.scene)
-        return FETCHED_ORBIT if kind == "ANN" and self.options.fetch_orbits else kind
+        return SlcSource(manifest=scene.manifest, bursts=scene.bursts[polarisation], orbit=orbit_kind(scene.scene))
 
     def _carry_out(self, chain: Chain, name: str) -> None:
         pair = self.request.job is RadarJob.COHERENCE
@@ -304,7 +297,6 @@ class SnapUnit:
 
     def _origin(self, current: Sequence[SnapScene], previous: SnapScene | None, software: str) -> RasterOrigin:
         options, scenes = self.options, [*current, *([previous] if previous is not None else [])]
-        own = options.own_elevation
         heights = "ellipsoidal" if options.heights_are_ellipsoidal else f"above {self.request.elevation.geoid}"
         if options.adds_geoid:
             heights += ", EGM96 added by SNAP"
@@ -322,7 +314,7 @@ class SnapUnit:
             direction=str(current[0].direction),
             noise_removed=previous is None and options.remove_noise,
             rtc=False,
-            elevation=own if own is not None else f"{self.request.elevation.kind.value}, {heights}",
+            elevation=f"{self.request.elevation.kind.value}, {heights}",
             input_ids=tuple(scene.scene.name.name for scene in scenes),
             software=software,
             more=more,

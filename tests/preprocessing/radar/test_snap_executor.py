@@ -411,9 +411,6 @@ def test_what_is_wrong_with_the_setup_is_said_at_once(tmp_path: Path, grd: Radar
     assert "flattening" in result.text
     plain = replace(request(tmp_path, grd), options=asked.options.__class__.__mro__[1]())
     assert snap(tmp_path).setup_faults(plain) == ("the options are not SNAP's",)
-    boxed = SnapExecutor(Launcher("gpt", image="snap"), "11.0")
-    fetching = options(own_elevation="SRTM 3Sec", fetch_orbits=True)
-    assert len(boxed.setup_faults(request(tmp_path, grd, options=fetching))) == 2
     missing = SnapExecutor(Launcher(str(tmp_path / "no_gpt")), "11.0").run(request(tmp_path, grd))
     assert missing.reason is Reason.CONFIG
     assert snap(tmp_path).reads(RadarJob.COHERENCE) == {ProductKind.S1_SLC}

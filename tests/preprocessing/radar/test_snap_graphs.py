@@ -156,9 +156,7 @@ def test_coherence_uses_the_swaths_both_scenes_have() -> None:
     assert [item.id for item in chain.nodes if item.operator == "Coherence"] == ["Coherence-IW1", "Coherence-IW3"]
 
 
-@pytest.mark.parametrize(
-    ("orbit", "operator", "continues"), [("POE", True, "false"), ("FETCH", True, "true"), ("ANN", False, "")]
-)
+@pytest.mark.parametrize(("orbit", "operator", "continues"), [("POE", True, "false"), ("ANN", False, "")])
 def test_an_orbit_file_that_is_here_must_be_used(orbit: str, operator: bool, continues: str) -> None:
     chain = grd(orbit=orbit)
     assert ("Apply-Orbit-File" in operators(chain)) is operator
@@ -175,14 +173,11 @@ def test_pixels_are_those_of_the_tile() -> None:
     assert parameters(grd(place=scene), "Terrain-Correction")["alignToStandardGrid"] == "false"
 
 
-def test_heights_are_ours_unless_asked_otherwise() -> None:
+def test_heights_are_ours() -> None:
     """Height 0 is a height: land at sea level is not masked."""
     ours = parameters(backscatter(), "Terrain-Correction")
     assert (ours["externalDEMFile"], ours["externalDEMNoDataValue"]) == ("heights.tif", "-32768.0")
     assert (ours["externalDEMApplyEGM"], ours["nodataValueAtSea"]) == ("true", "false")
-    own = parameters(coherence(elevation=Elevation(file=None, model="SRTM 3Sec")), "Terrain-Correction")
-    assert own["demName"] == "SRTM 3Sec"
-    assert "externalDEMFile" not in own
 
 
 def test_one_run_for_each_operator_frees_what_nobody_reads_any_more() -> None:
