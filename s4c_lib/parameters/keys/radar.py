@@ -1,7 +1,6 @@
 """Sentinel-1 pre-processing: backscatter and coherence."""
 
 from s4c_lib.parameters.model import (
-    GLOBAL_ONLY,
     SEASONAL,
     SITE_WIDE,
     Area,
@@ -244,33 +243,15 @@ _HOW = (
         hashed=False,
     ),
     _switch("require_orbit", False, "Refuse a scene without an orbit file (aux_missing) until there is one."),
-    _switch("crop.output", True, "Cut products to what is needed."),
-    _switch("crop.nodata", True, "Cut margins without data."),
-    _switch("extract.histogram", True, "Store the histogram with a product."),
 )
 
 _RUNNING = (
-    _switch("overwrite.existing", False, "Make products again that exist already.", hashed=False),
     _switch("keep.intermediate", False, "Keep the files between the steps, for debugging.", hashed=False),
-    _switch("copy.locally", False, "Copy inputs to the working folder first, for slow network disks.", hashed=False),
-    _switch("resolve.links", False, "Follow links to the inputs before they are given to the executor.", hashed=False),
     _amount("min.memory", 4096, "Free memory a step needs before it starts.", unit="MB"),
     _amount("min.disk", 40_960, "Free disk space a pair needs before it starts.", unit="MB", maximum=100_000_000),
     _amount("step.timeout", 60, "Longest run of one step.", unit="min", minimum=1, maximum=10_000),
-    Parameter(
-        f"{PREFIX}.parallelism",
-        Kind.INT,
-        1,
-        "Acquisitions or pairs processed at a time.",
-        minimum=1,
-        maximum=1000,
-        scopes=GLOBAL_ONLY,
-        processors=L2S1,
-        hashed=False,
-    ),
     _amount("gpt.tile.cache.size", 256, "Tile cache of SNAP; only for the SNAP executor.", unit="MB", minimum=16),
     _amount("gpt.parallelism", 8, "Threads of SNAP; only for the SNAP executor.", minimum=1, maximum=1024),
-    _switch("parallel.steps.enabled", True, "Run the sub-swaths of a step in parallel; SNAP only.", hashed=False),
     _switch("join.amplitude.steps", False, "Run the backscatter steps as one graph; SNAP only.", hashed=False),
     _switch("join.coherence.steps", False, "Run the coherence steps as one graph; SNAP only.", hashed=False),
 )

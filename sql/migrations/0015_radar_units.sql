@@ -1,5 +1,5 @@
 -- Backscatter and coherence made here: what a raster is of, which acquisitions are in it, details of pairs, a report.
--- depends: 0015_query_window_kinds
+-- depends: 0014_query_window_kinds
 
 -- Of a raster made here; a ready-made product has that of its acquisition.
 ALTER TABLE s4c.product ADD COLUMN polarisation text;

@@ -1,5 +1,5 @@
 -- What operators were told, and by which channel, so that nothing is told twice.
--- depends: 0002_acquisitions
+-- depends: 0015_radar_units
 
 CREATE TABLE s4c.notice (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
