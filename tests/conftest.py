@@ -22,7 +22,7 @@ from s4c_lib.settings import MIGRATIONS
 # How long an example takes depends on what else the machine does; no test here is timed.
 # The same examples every time: a change is judged by what it changes. `--hypothesis-profile search` looks for new ones.
 hypothesis.settings.register_profile(
-    "s4c", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "s4c", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("s4c")

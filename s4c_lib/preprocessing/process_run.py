@@ -79,16 +79,17 @@ def run_process(
         began = time.monotonic()
         # An interruption is raised in the main thread: the program is started in another, for while it is being
         # started nobody could end it.
+        started: list[subprocess.Popen[bytes]] = []
         with ThreadPoolExecutor(1) as starter:
-            starting = starter.submit(_started, command, cwd, output)
             try:
-                process = starting.result()
+                process = starter.submit(_start, command, cwd, output, started).result()
                 timed_out = not _ends_in_time(process.pid, began, timeout_seconds, heartbeat)
                 if timed_out:
                     _end_group(process.pid, command, output, grace_seconds)
             except BaseException:
-                if starting.exception() is None:
-                    process = starting.result()
+                # the interruption may have come before the result was in hand, or even the future
+                starter.shutdown()
+                for process in started:
                     _end_group(process.pid, command, output, grace_seconds)
                     process.wait()
                     _wait_for_group(process.pid)
@@ -102,9 +103,12 @@ def run_process(
     return ProcessEnd(exit_code, timed_out, seconds, output_from)
 
 
-def _started(command: Command, cwd: Path, output: BinaryIO) -> subprocess.Popen[bytes]:
+def _start(
+    command: Command, cwd: Path, output: BinaryIO, started: list[subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes]:
+    """Start a program and note it in ``started``."""
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command.arguments,
             cwd=cwd,
             env={**os.environ, **command.environment},
@@ -113,6 +117,8 @@ def _started(command: Command, cwd: Path, output: BinaryIO) -> subprocess.Popen[
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        started.append(process)
+        return process
     except (FileNotFoundError, PermissionError) as error:
         raise ExecutorError(
             f"cannot start {command.arguments[0]}: {error.strerror}",

@@ -157,6 +157,7 @@ def image() -> Iterator[Image]:
         if made.returncode != 0:
             pytest.skip(f"debootstrap cannot make a Debian here: {made.stdout[-300:]}")
         _lend_network(root)
+        _lend_packages(root)
         copy_build_context(root / "opt" / "sen4cap")
         bare = Image(root, 0.0, "")
         installed = bare.install()
@@ -182,6 +183,18 @@ def why_no_chroot() -> str:
         if shutil.which("apt-get") is None or subprocess.run(install, capture_output=True).returncode != 0:
             return "no debootstrap, and apt-get cannot install it"
     return ""
+
+
+def _lend_packages(root: Path) -> None:
+    """Give the chroot what uv has fetched for this machine already, as links: the same files, fetched once."""
+    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
+    if not cache.is_dir():
+        return
+    target = root / "root" / ".cache" / "uv"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    linked = subprocess.run(["cp", "--archive", "--link", str(cache), str(target)], capture_output=True)
+    if linked.returncode != 0:  # on another disk: it is fetched again
+        shutil.rmtree(target, ignore_errors=True)
 
 
 def _lend_network(root: Path) -> None:

@@ -20,10 +20,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # What a user's program sees: it asks Airflow for its DAGs over REST, with what `run` gave it.
 CLIENT = """
 import os, httpx, psycopg2
+# the machine is busy with other tests; httpx gives up after five seconds
+http = httpx.Client(timeout=60)
 url, user, password = (os.environ["S4C_AIRFLOW_" + name] for name in ("URL", "USERNAME", "PASSWORD"))
-token = httpx.post(url + "/auth/token", json={"username": user, "password": password}).json()["access_token"]
-answer = httpx.get(url + "/api/v2/dags", headers={"Authorization": "Bearer " + token})
-pools = httpx.get(url + "/api/v2/pools", headers={"Authorization": "Bearer " + token}).json()["pools"]
+token = http.post(url + "/auth/token", json={"username": user, "password": password}).json()["access_token"]
+answer = http.get(url + "/api/v2/dags", headers={"Authorization": "Bearer " + token})
+pools = http.get(url + "/api/v2/pools", headers={"Authorization": "Bearer " + token}).json()["pools"]
 psycopg2.connect(os.environ["S4C_DATABASE_URL"]).close()
 print(answer.status_code, {pool["name"]: pool["slots"] for pool in pools}["cpu"], flush=True)
 """

@@ -115,9 +115,9 @@ def test_real_deliveries_come_into_force_by_the_declarations_dag(
     tmp_path: Path,
     run_dags: RunDags,  # noqa: F811
 ) -> None:
-    """By Airflow's ``dag.test()``, with a file and a year in the form and nothing else."""
+    """By Airflow's ``dag.test()``, with a file and a year in the form; two of the six, for the time's sake."""
     files = {name.split(".")[0].removesuffix("_2023").removesuffix("_2024").removesuffix("_2026"): name
-             for name in DELIVERIES}  # fmt: skip
+             for name in ("lt_2024.zip", "ro.zip")}  # fmt: skip
     sites = {site: site_of(database, site, REAL / "declarations" / name) for site, name in files.items()}
     with database.begin() as connection:
         set_value(connection, "storage.products_path", str(tmp_path / "products"), actor="anna")
