@@ -17,7 +17,7 @@ from s4c_lib.synthetic.pictures.choice import PURE, chosen_parcels, pure_pixels
 from s4c_lib.synthetic.pictures.parcel_chart import _apart
 from s4c_lib.synthetic.world import SeasonOptions, make_world
 
-SMALL = ["--size", "1200", "--parcels", "20", "--start", "2021-05-01", "--end", "2021-06-30"]
+SMALL = ["--size", "1200", "--parcels", "20", "--start", "2021-05-15", "--end", "2021-06-12"]
 
 
 def program() -> typer.Typer:
@@ -39,7 +39,7 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_season_has_its_pictures(album: Path) -> None:
     names = {path.name for path in album.iterdir()}
-    world = make_world(SeasonOptions(size_m=1200, parcels=20, start=_day("2021-05-01"), end=_day("2021-06-30")))
+    world = make_world(SeasonOptions(size_m=1200, parcels=20, start=_day("2021-05-15"), end=_day("2021-06-12")))
     assert names == {
         "crops_lai.png",
         "crops_ndvi.png",
