@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from measuring import highest_memory, least_seconds
 
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
@@ -69,39 +66,6 @@ def by_gdal(path: Path, values: npt.NDArray[Any], grid: PixelGrid, profile: CogP
         raster.write(values, 1)
 
 
-def seconds(work: Callable[[], Any], repeats: int) -> float:
-    """Least CPU seconds."""
-    found = []
-    for _ in range(repeats):
-        before = time.process_time()
-        work()
-        found.append(time.process_time() - before)
-    return min(found)
-
-
-def added_mb(work: Callable[[], Any]) -> float:
-    """Most memory above that at the start, looked at 200 times a second."""
-    page, statm, ended, most = resource.getpagesize() / 1e6, Path("/proc/self/statm"), threading.Event(), [0.0]
-
-    def used() -> float:
-        return int(statm.read_text().split()[1]) * page
-
-    before = used()
-
-    def watch() -> None:
-        while not ended.wait(0.005):
-            most[0] = max(most[0], used() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        work()
-    finally:
-        ended.set()
-        watcher.join()
-    return most[0]
-
-
 def main() -> None:
     """Measure both writers on one value raster and one flag raster."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,14 +85,16 @@ def main() -> None:
         path = Path(folder) / "raster.tif"
         write_cog(path, values[:1024, :1024].copy(), PixelGrid(32631, 0, 0, 10, 1024, 1024), cases["int16"][1])
         for name, (pixels, profile) in cases.items():
-            mine = seconds(
+            mine = least_seconds(
                 lambda pixels=pixels, profile=profile: write_cog(path, pixels, grid, profile), options.repeats
             )
             report[f"{name}_cpu_s"] = round(mine, 2)
             report[f"{name}_mb"] = round(path.stat().st_size / 1e6, 1)
-        report["memory_mb"] = round(added_mb(lambda: write_cog(path, values, grid, cases["int16"][1])))
+        with highest_memory() as memory:
+            write_cog(path, values, grid, cases["int16"][1])
+        report["memory_mb"] = round(memory[0])
         for name, (pixels, profile) in cases.items():
-            gdal = seconds(lambda pixels=pixels, profile=profile: by_gdal(path, pixels, grid, profile), 1)
+            gdal = least_seconds(lambda pixels=pixels, profile=profile: by_gdal(path, pixels, grid, profile), 1)
             report[f"{name}_gdal_cpu_s"] = round(gdal, 2)
             report[f"{name}_gdal_mb"] = round(path.stat().st_size / 1e6, 1)
             report[f"ratio_gdal_cog_{name}"] = round(gdal / report[f"{name}_cpu_s"], 1)

@@ -12,12 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pixel_index import highest_memory
+from measuring import highest_memory, highest_private, peak_mb, spent
 
 from s4c_lib.crop_type.feature_names import MAIN, RED_EDGE
 from s4c_lib.crop_type.feature_table import FeatureSettings, prepare_features
@@ -122,43 +119,12 @@ def by_pandas(table: pd.DataFrame) -> int:
     return columns
 
 
-@contextmanager
-def highest_private() -> Iterator[list[float]]:
-    """Yield a list that then has the highest private memory over that at the start, MB; mapped files do not count."""
-    found, ended, status = [0.0], threading.Event(), Path("/proc/self/status")
-
-    def used() -> float:
-        line = next(one for one in status.read_text().splitlines() if one.startswith("RssAnon"))
-        return int(line.split()[1]) / 1024
-
-    before = used()
-
-    def watch() -> None:
-        while not ended.wait(0.005):
-            found[0] = max(found[0], used() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
-
-
 def digest_of(blocks: Iterable[Any]) -> str:
     """SHA-256 of all features, block by block."""
     digest = hashlib.sha256()
     for block in blocks:
         digest.update(block.values.tobytes())
     return digest.hexdigest()
-
-
-def spent(work: Callable[[], Any]) -> tuple[float, Any]:
-    """CPU seconds, and what came out."""
-    before = time.process_time()
-    found = work()
-    return time.process_time() - before, found
 
 
 def main() -> None:
@@ -184,7 +150,7 @@ def main() -> None:
             reading, ready = spent(lambda: prepared(every))
             columns, table = spent(lambda: ready.block(0, options.parcels))
         wall = time.perf_counter() - before
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
         shape = table.values.shape
         expected = digest_of([table])
         del ready, table

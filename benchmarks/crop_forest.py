@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import time
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pixel_index import highest_memory
+from measuring import highest_memory, peak_mb, spent
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
@@ -46,13 +44,6 @@ def parcels(sizes: np.ndarray, features: int, spread: float, seed: int, draw_see
     label = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
     state = (centre[label] + draw.normal(0, spread, (len(label), hidden))).astype(np.float32)
     return state @ mix + draw.normal(0, 0.5, (len(label), features)).astype(np.float32), label
-
-
-def spent(work: Any) -> tuple[float, Any]:
-    """CPU seconds and the result."""
-    before = time.process_time()
-    result = work()
-    return time.process_time() - before, result
 
 
 def speed(trees: int) -> dict[str, Any]:
@@ -86,7 +77,7 @@ def speed(trees: int) -> dict[str, Any]:
         "limit_prediction_min": LIMIT_PREDICTION_MIN,
         "prediction_mb": round(prediction_memory[0]),
         "limit_mb": LIMIT_MB,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb()),
     }
 
 

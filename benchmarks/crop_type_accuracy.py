@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from measuring import peak_mb
 from scipy.stats import t as student
 
 from s4c_lib.crop_type.calibrated_prediction import with_calibrated_predictions
@@ -347,7 +347,7 @@ def main() -> None:
             }
             for case, columns in summary.items()
         }
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
         print(
             json.dumps(
                 {

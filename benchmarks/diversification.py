@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from typing import Any
 
 import numpy as np
-from pixel_index import highest_memory
+from measuring import highest_memory, spent
 
-from s4c_lib.crop_type.diversification import Diversification, diversify
+from s4c_lib.crop_type.diversification import diversify
 from s4c_lib.crop_type.diversification_parcels import DiversificationSettings, HoldingParcels
 from s4c_lib.parcels.crop_lut import CropLut, read_crop_lut
 
@@ -162,12 +161,8 @@ def main() -> None:
     diversify(HoldingParcels(*(getattr(parcels, name)[:1000] for name in parcels.__slots__)), lut, settings)
 
     with highest_memory() as memory:
-        before = time.process_time()
-        found: Diversification = diversify(parcels, lut, settings)
-        seconds = time.process_time() - before
-    before = time.process_time()
-    expected = by_loop(parcels, lut)
-    loop = time.process_time() - before
+        seconds, found = spent(lambda: diversify(parcels, lut, settings))
+    loop, expected = spent(lambda: by_loop(parcels, lut))
     table = found.holding_table.select(["HoldID", "CD_cat", "CD_diagn"]).to_pylist()
     if [tuple(row.values()) for row in table] != expected:
         raise SystemExit("the loop and the library disagree")

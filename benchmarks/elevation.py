@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from measuring import peak_mb
 from rasterio import Affine
 from rasterio.merge import merge
 from rasterio.warp import Resampling, reproject
@@ -167,7 +167,7 @@ def _run(work: Callable[[Path, Path, str], Any], model: Path, tile_id: str, send
         processor, started = time.process_time(), time.perf_counter()
         work(model, Path(out), tile_id)
         spent = time.process_time() - processor, time.perf_counter() - started
-    sender.send((*spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    sender.send((*spent, peak_mb()))
 
 
 def main() -> None:

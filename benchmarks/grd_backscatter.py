@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from pixel_index import highest_memory
+from measuring import highest_memory
 from rasterio import Affine
 from rasterio.windows import Window
 

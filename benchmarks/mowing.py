@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from datetime import date
 from typing import Any
 
 import numpy as np
+from measuring import peak_mb
 from mowing_loop import mow_parcel
 
 from s4c_lib.mowing.detection import Mowing, MowingParcels, detect
@@ -108,11 +108,6 @@ def run(series: dict[Key, Series], parcels: int, told: MowingSettings) -> tuple[
     before, begun = time.process_time(), time.perf_counter()
     found = detect(series, MowingParcels(np.arange(1, parcels + 1), crop), told, FIRST, LAST)
     return found, time.process_time() - before, time.perf_counter() - begun
-
-
-def peak_mb() -> float:
-    """Highest memory of the process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def loop(series: dict[Key, Series], sample: int, told: MowingSettings, found: Mowing) -> float:

@@ -17,7 +17,6 @@ import resource
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from exactextract import exact_extract
-from pixel_index import TILE, fields, highest_memory
+from measuring import highest_memory, least_seconds
+from pixel_index import TILE, fields
 from pyproj import CRS
 from rasterstats import zonal_stats
 
@@ -94,16 +94,6 @@ def step(index: PixelIndex, paths: tuple[Path, Path], root: Path, quartiles: boo
     return kept
 
 
-def processor_seconds(work: Callable[[], Any], repeats: int = 3) -> float:
-    """Least of several runs."""
-    found = []
-    for _ in range(repeats):
-        before = time.process_time()
-        work()
-        found.append(time.process_time() - before)
-    return min(found)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -116,16 +106,16 @@ def main() -> None:
     numbers = np.arange(1, options.parcels + 1)
     shapes = fields(options.parcels)
     parcels = shrink_parcels(locate_parcels(numbers, shapes, CRS.from_epsg(TILE.epsg), TILE), BUFFER_10M)
-    building = processor_seconds(lambda: index_of(parcels), 1)
+    building = least_seconds(lambda: index_of(parcels), 1)
     index = index_of(parcels)
     print(f"{len(index)} parcels, {index.pixels} of {TILE.rows * TILE.columns} pixels in them; index {building:.2f} s")
     with tempfile.TemporaryDirectory() as temporary, rasterio.Env(GDAL_NUM_THREADS=1):
         root = Path(temporary)
         paths = rasters(root)
         alone, numpy_seconds = in_memory(index, paths)
-        reading = processor_seconds(lambda: [read(path) for path in paths])
-        whole = processor_seconds(lambda: step(index, paths, root, False))
-        with_quartiles = processor_seconds(lambda: step(index, paths, root, True))
+        reading = least_seconds(lambda: [read(path) for path in paths])
+        whole = least_seconds(lambda: step(index, paths, root, False))
+        with_quartiles = least_seconds(lambda: step(index, paths, root, True))
         before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
         with highest_memory() as memory:
             kept = step(index, paths, root, True)
@@ -173,10 +163,10 @@ def in_memory(index: PixelIndex, paths: tuple[Path, Path]) -> tuple[tuple[float,
     values, flags = (read(path) for path in paths)
 
     def ours(ranked: bool) -> float:
-        return processor_seconds(lambda: statistics_of(index, values, no_data=NO_DATA, land=flags, quartiles=ranked))
+        return least_seconds(lambda: statistics_of(index, values, no_data=NO_DATA, land=flags, quartiles=ranked))
 
     offsets, pixels = index.flat()  # listed once, as whoever works so would keep them
-    return (ours(False), ours(True)), processor_seconds(lambda: by_numpy(offsets, pixels, values, flags))
+    return (ours(False), ours(True)), least_seconds(lambda: by_numpy(offsets, pixels, values, flags))
 
 
 def index_of(parcels: LocatedParcels) -> PixelIndex:

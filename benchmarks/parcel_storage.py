@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy as np
 import psycopg2.extras
 import pyarrow as pa
 import shapely
+from measuring import peak_mb
 from pyarrow import csv
 from pyproj import CRS
 from sqlalchemy import Connection, text
@@ -97,7 +97,7 @@ def timed(what: str, work: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     result = work()
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     print(f"  {what}: {seconds:.2f} s (peak of the process so far {peak:.0f} MB)", flush=True)
     return seconds, result
 

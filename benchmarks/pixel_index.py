@@ -8,18 +8,16 @@ Without a file, fields are made of 1.8 ha on average with 19 vertices, some of t
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import shapely
+from measuring import highest_memory, peak_mb
 from pyproj import CRS
 from rasterio import Affine
 from rasterio.features import rasterize
@@ -68,31 +66,6 @@ def read(file: Path) -> tuple[Geometries, CRS]:
     frame = geopandas.read_file(file, columns=[])
     shapes = frame.geometry.to_numpy()
     return shapes[np.isin(shapely.get_type_id(shapes), (3, 6)) & shapely.is_valid(shapes)], CRS(frame.crs)
-
-
-@contextmanager
-def highest_memory() -> Any:
-    """Yield a list that then has the highest memory over that at the start, MB (looked at 200 times a second)."""
-    found, ended = [0.0], threading.Event()
-    page = resource.getpagesize() / 1e6
-    statm = Path("/proc/self/statm")
-
-    def used() -> float:
-        return int(statm.read_text().split()[1]) * page
-
-    before = used()
-
-    def watch() -> None:
-        while not ended.wait(0.005):
-            found[0] = max(found[0], used() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def timed(name: str, work: Callable[[], T]) -> tuple[T, float]:
@@ -155,7 +128,7 @@ def main() -> None:
     parcels, locating = timed("in the tile's system", lambda: locate_parcels(numbers, shapes, crs, TILE))
     for grid, buffer_m in ((TILE, BUFFER_10M), (TILE.resized(20), BUFFER_20M)):
         on_grid(parcels, grid, buffer_m, locating)
-    print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"peak memory of the process: {peak_mb():.0f} MB")
 
 
 def warm_up() -> None:

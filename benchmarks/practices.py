@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import time
 from datetime import date
 from typing import Any
 
+from measuring import peak_mb
 from practices_loop import Parcel, Rules, decide_parcel
 from practices_season import observations_of, season
 
@@ -84,11 +84,6 @@ def loop(series: dict[Key, Series], rows: PracticeRows, told: PracticeSettings, 
         if different:
             raise SystemExit(f"parcel {number} of {told.practice}: {different}")
     return seconds
-
-
-def peak_mb() -> float:
-    """Highest memory of the process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import tempfile
 import time
 from collections import defaultdict
@@ -29,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measuring import peak_mb
 
 from s4c_lib.mowing.screening import screen
 from s4c_lib.mowing.settings import MowingSettings
@@ -379,7 +379,7 @@ def main() -> None:
         for (practice, profile), cases in runs.items():
             pq.write_table(pa.table(dict(cases)), arguments.cases / f"{practice}_{profile}.parquet")
     found = report(runs, arguments.samples)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     deciding = {" ".join(run): round(float(cases["cpu_s"].sum()), 2) for run, cases in runs.items()}
     if arguments.json:
         spent = round(time.process_time() - begun, 1)

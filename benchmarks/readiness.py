@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 from database_server import DatabaseServer  # noqa: E402
 from derived_rows import settle  # noqa: E402
 from domain_rows import make_enabled  # noqa: E402
+from measuring import peak_mb  # noqa: E402
 from sqlalchemy import Connection, text  # noqa: E402
 from sqlalchemy.engine import make_url  # noqa: E402
 from uploaded_rows import give_everything  # noqa: E402
@@ -191,7 +191,7 @@ def measure(database: Database, products: int, folder: Path) -> dict[str, Any]:
         "ratio_fetch": round(seconds / raw, 3),
         "fetch_seconds": round(raw, 3),
         "missing": missing,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mb": round(peak_mb()),
     }
 
 

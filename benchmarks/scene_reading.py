@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from measuring import highest_memory, spent
 from rasterio import Affine
 
 from s4c_lib.geography.pixel_grid import PixelGrid
@@ -126,37 +123,12 @@ def raw(folder: Path) -> None:
                 raster.read(1)
 
 
-@contextmanager
-def highest_memory() -> Iterator[list[float]]:
-    """Yield a list that then has the highest memory over that at the start, MB."""
-    page, statm = resource.getpagesize() / 1e6, Path("/proc/self/statm")
-
-    def used() -> float:
-        return int(statm.read_text().split()[1]) * page
-
-    start, found, ended = used(), [0.0], threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.005):
-            found[0] = max(found[0], used() - start)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        thread.join()
-
-
 def measure(work: Callable[[Path], None], folder: Path, repeats: int) -> tuple[float, float]:
     """Least CPU seconds, highest MB."""
     seconds, memory = [], []
     for _ in range(repeats):
         with highest_memory() as found:
-            before = time.process_time()
-            work(folder)
-            seconds.append(time.process_time() - before)
+            seconds.append(spent(lambda: work(folder))[0])
         memory.append(found[0])
     return min(seconds), max(memory)
 

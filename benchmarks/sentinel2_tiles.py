@@ -6,13 +6,13 @@ Run: ``python benchmarks/sentinel2_tiles.py [--vertices 20000]``
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import shapely
+from measuring import peak_mb
 
 from s4c_lib.geography import mgrs
 from s4c_lib.geography.sentinel2_tiles import TileCoverage, select_tiles, tile
@@ -62,7 +62,7 @@ def main() -> None:
     print(f"select_tiles (with overlaps and redundancy): {len(names)} tiles, {fast:.2f} s, {fast_mb:.0f} MB")
     print(f"brute force over {len(table)} tiles of the world: {len(expected)} tiles, {slow:.2f} s, {slow_mb:.0f} MB")
     print(f"ratio: {slow / fast:.0f} times faster; limit 5 s: {fast / 5:.1%} of it")
-    print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"peak memory of the process: {peak_mb():.0f} MB")
     if names != expected:
         raise SystemExit(f"different tiles: {sorted(set(names) ^ set(expected))}")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pixel_index import highest_memory
+from measuring import highest_memory, least_seconds, peak_mb, spent
 
 from s4c_lib.statistics.matrices import series_of
 from s4c_lib.statistics.observations import read_observations
@@ -67,13 +66,6 @@ def pivoted(paths: list[Path]) -> Any:
     return table.pivot(index="parcel_id", columns="time", values=columns[2:])
 
 
-def spent(work: Callable[[], Any]) -> float:
-    """CPU seconds."""
-    before = time.process_time()
-    work()
-    return time.process_time() - before
-
-
 def least_ms(work: Callable[[], Any], repeats: int = 5) -> float:
     """Least wall time of several runs, milliseconds."""
     found = []
@@ -100,16 +92,16 @@ def main() -> None:
         )
         before = time.perf_counter()
         with highest_memory() as memory:
-            matrices = spent(lambda: series_of(every, VARIABLES))
+            matrices, _ = spent(lambda: series_of(every, VARIABLES))
         wall = time.perf_counter() - before
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
         middle = [options.parcels // 2]
         own = files[VARIABLES[0]]
         one = least_ms(lambda: read_observations(own, parcel_ids=middle))
         naive_one = least_ms(
             lambda: ds.dataset(own).to_table(filter=ds.field("parcel_id") == middle[0], use_threads=False), 2
         )
-        pandas = spent(lambda: pivoted(own)) * len(VARIABLES)
+        pandas = least_seconds(lambda: pivoted(own), 1) * len(VARIABLES)
     print(f"matrices of the season   {matrices:6.2f} s CPU, {wall:.2f} s; limit {LIMIT_S} s")
     print(f"  memory                 {memory[0]:6.0f} MB more; highest of the process {peak:.0f}, limit {LIMIT_MB} MB")
     print(f"  pandas                 {pandas:6.2f} s, scaled from one variable: {pandas / matrices:.1f} times as long")

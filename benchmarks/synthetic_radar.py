@@ -6,7 +6,6 @@ Run: ``python benchmarks/synthetic_radar.py [--parcels 1000000]``
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 import numpy as np
+from measuring import peak_mb
 
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.synthetic.canopy import Canopy, Weather
@@ -144,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     images()
     parcels_only(arguments.parcels)
-    print(f"peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"peak memory of the process: {peak_mb():.0f} MB")
 
 
 if __name__ == "__main__":

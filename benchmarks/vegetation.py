@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from measuring import least_seconds, peak_mb
 
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.products.cog import CogBand, CogProfile, cog_writer
@@ -55,16 +55,6 @@ def spectra(rng: np.random.Generator, names: tuple[str, ...], shape: tuple[int, 
     fields = rng.integers(300, 4000, (len(names), -(-shape[0] // 60), -(-shape[1] // 60)), dtype=np.int16)
     whole = fields.repeat(60, axis=1).repeat(60, axis=2)[:, : shape[0], : shape[1]]
     return whole + rng.integers(-60, 60, whole.shape, dtype=np.int16)
-
-
-def best_of(work: Callable[[], Any], repeats: int = 3) -> float:
-    """Least processor seconds of several runs."""
-    seconds = []
-    for _ in range(repeats):
-        started = time.process_time()
-        work()
-        seconds.append(time.process_time() - started)
-    return min(seconds)
 
 
 def literal(network: Network, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -105,9 +95,9 @@ def kernels(model_set: str) -> dict[str, float]:
     inputs[len(ready.bands) :] = np.array([[0.99], [0.76], [-0.3]])
     small = inputs.astype(np.float32)
     return {
-        "kernel_s": best_of(fused) * scale,
-        "numpy_float32_s": best_of(lambda: [n.evaluate(small) for n in networks]) * TILE_PIXELS / part,
-        "numpy_literal_s": best_of(lambda: [literal(n, inputs) for n in networks], 1) * TILE_PIXELS / part,
+        "kernel_s": least_seconds(fused) * scale,
+        "numpy_float32_s": least_seconds(lambda: [n.evaluate(small) for n in networks]) * TILE_PIXELS / part,
+        "numpy_literal_s": least_seconds(lambda: [literal(n, inputs) for n in networks], 1) * TILE_PIXELS / part,
     }
 
 
@@ -179,7 +169,7 @@ def _alone(work: Callable[..., None], arguments: tuple[Any, ...], sender: Any) -
         (
             time.process_time() - started,
             time.perf_counter() - clock,
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            peak_mb(),
         )
     )
 

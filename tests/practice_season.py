@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from derived_rows import TYPES, make_product, optical, put_statistics
+from derived_rows import TYPES, make_product, optical, put_statistics, settle
 from domain_rows import make_acquisition
 from sqlalchemy import Connection, text
-from uploaded_rows import ACTOR
+from uploaded_rows import ACTOR, give_everything
 
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.database import Database
@@ -25,6 +25,8 @@ NDVI = {
 FIRST_PASS = datetime(2024, 5, 6, 17, tzinfo=UTC)
 PASSES = 20
 HARVEST = datetime(2024, 7, 15, tzinfo=UTC)
+NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
+"""After the season."""
 
 
 def observe(connection: Connection, season: Season, folder: Path) -> None:
@@ -37,6 +39,13 @@ def observe(connection: Connection, season: Season, folder: Path) -> None:
         bare = sensed >= HARVEST
         _radar(connection, season, "s1_amp", sensed, {"vv": -24.0, "vh": -42.0 if bare else -38.0}, folder)
         _radar(connection, season, "s1_cohe", sensed, {"coherence_vv": 0.62 if bare else 0.25}, folder)
+
+
+def fill_practices(connection: Connection, season: Season, folder: Path) -> None:
+    """Declarations, and series of three of their parcels; the fourth was never seen."""
+    give_everything(connection, season, folder / "declarations")
+    settle(connection, season, NOW)
+    observe(connection, season, folder / "p")
 
 
 def _radar(

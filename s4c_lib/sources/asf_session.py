@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from s4c_lib.errors import InputError
 from s4c_lib.sources.catalogue import CatalogueOptions
-from s4c_lib.sources.gated_adapter import gated_adapter
+from s4c_lib.sources.gated_adapter import as_it_is, gated_adapter, pass_through_gate
 
 if TYPE_CHECKING:
     from asf_search import ASFSession
-    from requests import PreparedRequest
 
 CATALOGUE_HOST = "cmr.earthdata.nasa.gov"
 LOGIN_HOST = "urs.earthdata.nasa.gov"
@@ -79,9 +78,8 @@ def open_session(
     asf_search.REPORT_ERRORS = False
     catalogue, login = hosts
     session = asf_search.ASFSession(edl_host=login.netloc, cmr_host=catalogue.netloc)
-    session.auth = _as_it_is  # else requests looks for an account in the user's ~/.netrc
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, gated_adapter(options, what=what, secrets=secrets))
+    session.auth = as_it_is
+    pass_through_gate(session, options, what=what, secrets=secrets)
     for host in hosts:
         if host.plain:
             plain = gated_adapter(options, what=what, secrets=secrets, plain=True)
@@ -98,7 +96,3 @@ def trusted_hosts(netloc: str, configured: tuple[Host, Host]) -> frozenset[str] 
     if netloc in {host.netloc for host in configured}:
         return frozenset(host.netloc for host in configured)
     return None
-
-
-def _as_it_is(request: PreparedRequest) -> PreparedRequest:
-    return request

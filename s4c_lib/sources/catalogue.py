@@ -5,7 +5,7 @@ Bytes are moved by `s4c_lib.sources.http_transfer`, whichever library found them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +26,30 @@ Taken = Callable[[str], None]
 
 def untold(_: str) -> None:
     """Tell nobody which orders were taken."""
+
+
+def order_each(
+    candidates: Iterable[Candidate], taken: Taken, order_one: Callable[[Candidate], str | None]
+) -> dict[str, str]:
+    """Order one by one, for a provider that takes no lists; see `Catalogue.order`.
+
+    Parameters
+    ----------
+    order_one : why it was refused, None where it was not.
+    """
+    refused: dict[str, str] = {}
+    for candidate in candidates:
+        reason = order_one(candidate)
+        if reason is None:
+            taken(candidate.name.name)
+        else:
+            refused[candidate.name.name] = reason
+    return refused
+
+
+def is_address_without_account(url: str) -> bool:
+    """Whether a configured address can be used and shown: an account in it would end up in logs."""
+    return url.startswith(("https://", "http://")) and "@" not in url
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from s4c_lib.errors import SourceError
 from s4c_lib.sources.catalogue import Checksum
 from s4c_lib.sources.found_products import FoundProduct, footprint_of_wkt
 from s4c_lib.sources.model import StorageState
+from s4c_lib.sources.stored_address import address_fields, address_text
 
 _SIZE = re.compile(r"\s*([0-9.]+)\s*([KMGT]?)B\s*", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -29,7 +28,7 @@ def found_product(uuid: str, properties: Mapping[str, Any]) -> FoundProduct:
     tile = properties.get("tileid")
     return FoundProduct(
         title=title,
-        address=address_of(uuid, str(properties.get("filename") or "")),
+        address=address_text({"file": str(properties.get("filename") or ""), "id": uuid}),
         footprint=footprint_of_wkt(properties.get("footprint")),
         size_bytes=size_of(properties.get("size")),
         sensing_time=_utc(properties.get("beginposition")),
@@ -44,11 +43,6 @@ def found_product(uuid: str, properties: Mapping[str, Any]) -> FoundProduct:
     )
 
 
-def address_of(uuid: str, file_name: str) -> str:
-    """Text that `parsed_address` understands; holds no secret."""
-    return json.dumps({"file": file_name, "id": uuid}, separators=(",", ":"), sort_keys=True)
-
-
 def parsed_address(address: str) -> tuple[str, str]:
     """UUID and file name of an address.
 
@@ -56,13 +50,8 @@ def parsed_address(address: str) -> tuple[str, str]:
     ------
     SourceError : it was not made by a DHuS catalogue.
     """
-    try:
-        fields = json.loads(address)
-        return str(fields["id"]), str(fields["file"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise SourceError(
-            f"'{address[:80]}' is no address of a DHuS server", hint="query the window again: the source was changed"
-        ) from error
+    fields = address_fields(address, ("id", "file"), provider="a DHuS server")
+    return fields["id"], fields["file"]
 
 
 def checksum_of(info: Mapping[str, Any]) -> Checksum | None:

@@ -17,7 +17,7 @@ from s4c_lib.errors import (
     SourceRefusedError,
     SourceThrottledError,
 )
-from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, is_address_without_account, order_each, untold
 from s4c_lib.sources.credentials import Credentials, without_secrets
 from s4c_lib.sources.dhus_answers import checksum_of, found_product, parsed_address
 from s4c_lib.sources.dhus_queries import PLATFORMS, product_types, queries
@@ -58,7 +58,7 @@ class DhusCatalogue:
         options: CatalogueOptions,
     ) -> None:
         url = str(params.get("api_url") or "")
-        if not url.startswith(("https://", "http://")) or "@" in url:
+        if not is_address_without_account(url):
             raise InputError(
                 f"{name}: a DHuS source needs api_url, the address of the server without an account",
                 hint="set params api_url to something like https://dhus.example.org/dhus",
@@ -123,14 +123,7 @@ class DhusCatalogue:
         SourceThrottledError : the account's quota of retrievals is used up, or as the following.
         SourceRefusedError, SourceError : of the server, not of one product.
         """
-        refused: dict[str, str] = {}
-        for candidate in candidates:
-            refusal = self._trigger(candidate)
-            if refusal is None:
-                taken(candidate.name.name)
-            else:
-                refused[candidate.name.name] = refusal
-        return refused
+        return order_each(candidates, taken, self._trigger)
 
     def storage_states(self, candidates: Sequence[Candidate]) -> Mapping[str, StorageState]:
         """See `Catalogue.storage_states`. One request each: DHuS tells it in no list. Those it has not are left out."""

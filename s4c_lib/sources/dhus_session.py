@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from s4c_lib.sources.catalogue import CatalogueOptions
 from s4c_lib.sources.credentials import Credentials
-from s4c_lib.sources.gated_adapter import gated_adapter
+from s4c_lib.sources.gated_adapter import pass_through_gate
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -44,8 +44,7 @@ def open_session(api_url: str, credentials: Credentials | None, options: Catalog
     # The account is set below: given here, letters beyond Latin-1 fail, and none would mean the user's ~/.netrc.
     api = SentinelAPI(None, None, api_url, show_progressbars=False)
     api.session.auth = _authoriser(basic_header(credentials))
-    for scheme in ("https://", "http://"):
-        api.session.mount(scheme, gated_adapter(options))
+    pass_through_gate(api.session, options)
     session = DhusSession(api)
     api.session.hooks["response"].append(session.keep_total)
     return session

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import shapely
 
 from s4c_lib.errors import SourceRefusedError
-from s4c_lib.sources.catalogue import Gate, Taken
+from s4c_lib.sources.catalogue import Gate, Taken, order_each
 from s4c_lib.sources.eodag_login import Login, hosts_of
 from s4c_lib.sources.eodag_products import EodagAddress
 from s4c_lib.sources.eodag_provider import Translated
@@ -49,14 +49,7 @@ class EodagOrders:
         SourceError : the provider is away, asks to wait or refuses the account. The next product would meet the same,
             and asking on would use up what the provider allows.
         """
-        refused: dict[str, str] = {}
-        for candidate in candidates:
-            reason = self._one(candidate)
-            if reason is None:
-                taken(candidate.name.name)
-            else:
-                refused[candidate.name.name] = reason
-        return refused
+        return order_each(candidates, taken, self._one)
 
     def _one(self, candidate: Candidate) -> str | None:
         address = EodagAddress.read(candidate.address)

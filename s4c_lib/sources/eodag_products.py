@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,9 +18,11 @@ from s4c_lib.sources.catalogue import Checksum
 from s4c_lib.sources.credentials import without_secrets
 from s4c_lib.sources.eodag_provider import CHECKSUMS_PROPERTY, FILE_PROPERTY
 from s4c_lib.sources.found_products import FoundProduct, file_name_of, footprint_of_geojson
+from s4c_lib.sources.metadata_files import utc_time
 from s4c_lib.sources.model import StorageState
 from s4c_lib.sources.product_kinds import ProductName
 from s4c_lib.sources.product_names import bare_name, parse_product_name
+from s4c_lib.sources.stored_address import address_text
 
 _ONLINE: Final = "succeeded"
 _WORLD: Final = box(-180, -90, 180, 90)
@@ -55,8 +56,7 @@ class EodagAddress:
 
     def text(self) -> str:
         """Compact JSON, the same for equal addresses."""
-        given = {key: value for key, value in asdict(self).items() if value}
-        return json.dumps(given, sort_keys=True, separators=(",", ":"))
+        return address_text({key: value for key, value in asdict(self).items() if value})
 
     @classmethod
     def read(cls, text: str) -> EodagAddress:
@@ -90,8 +90,8 @@ def found_product(product: Any) -> FoundProduct:
     asset = _archive_asset(product)
     url = _fetchable(told.get("eodag:download_link") or asset.get("href"))
     size = _whole(told.get("file:size")) or _whole(asset.get("file:size"))
-    sensed = _moment(told.get("start_datetime")) or _moment(told.get("datetime"))
-    published = _moment(told.get("published"))
+    sensed = utc_time(told.get("start_datetime")) or utc_time(told.get("datetime"))
+    published = utc_time(told.get("published"))
     address = EodagAddress(
         id=str(told.get("uid") or told.get("id") or title),
         collection=str(product.collection or ""),
@@ -110,7 +110,7 @@ def found_product(product: Any) -> FoundProduct:
         relative_orbit=_whole(told.get("sat:relative_orbit")),
         direction=_text(told.get("sat:orbit_state")),
         cloud_pct=_percent(told.get("eo:cloud_cover")),
-        created=_moment(told.get("processing:datetime")),
+        created=utc_time(told.get("processing:datetime")),
         # GEODES gives the time of sensing here.
         published_at=published if published is not None and (sensed is None or published > sensed) else None,
         storage_state=StorageState.ONLINE if told.get("order:status", _ONLINE) == _ONLINE else StorageState.OFFLINE,
@@ -190,14 +190,6 @@ def _parts(value: Any) -> tuple[str, str] | None:
         if digits.startswith(prefix) and len(digits) == len(prefix) + length:
             return algorithm, digits.removeprefix(prefix)
     return ("md5", digits) if len(digits) == 32 else None
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _text(value: Any) -> str | None:

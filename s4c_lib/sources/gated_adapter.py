@@ -9,8 +9,21 @@ from s4c_lib.sources.catalogue import CatalogueOptions
 from s4c_lib.sources.http_faults import source_error
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
+    from requests import PreparedRequest, Response, Session
     from requests.adapters import HTTPAdapter
+
+
+def pass_through_gate(
+    session: Session, options: CatalogueOptions, *, what: str | None = None, secrets: Sequence[str] = ()
+) -> None:
+    """Let all requests of a session through a `gated_adapter`."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, gated_adapter(options, what=what, secrets=secrets))
+
+
+def as_it_is(request: PreparedRequest) -> PreparedRequest:
+    """Add no account: the ``auth`` of a session; else requests looks for one in the user's ``~/.netrc``."""
+    return request
 
 
 def gated_adapter(

@@ -59,9 +59,9 @@ def number(root: ElementTree.Element, name: str) -> float | None:
         return None
 
 
-def utc_time(written: str | None) -> datetime | None:
-    """Read an ISO time as UTC; a time without zone is UTC. None when it is no time."""
-    if written is None:
+def utc_time(written: object) -> datetime | None:
+    """Read an ISO time as UTC; a time without zone is UTC. None when it is no text or no time."""
+    if not isinstance(written, str):
         return None
     # Landsat writes seven digits of a second; six is what a datetime holds.
     trimmed = re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", written.strip().strip('"'))

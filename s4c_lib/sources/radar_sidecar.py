@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from s4c_lib.errors import ProductCorruptError
-from s4c_lib.sources.model import Direction
 from s4c_lib.sources.product_kinds import ProductName
 from s4c_lib.sources.product_names import product_name
 
@@ -88,11 +87,6 @@ class RadarSidecar(BaseModel):
     def decibel(self) -> bool:
         """Whether the values are in dB."""
         return self.scale == "db"
-
-    @property
-    def pass_direction(self) -> Direction:
-        """Pass direction, as sources call it."""
-        return Direction(self.direction)
 
     def product_name(self) -> ProductName:
         """Name the raster goes by: that of V2 and ``_OWN``; whatever its file is called.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from s4c_lib.errors import SourceError
 from s4c_lib.sources.catalogue import Checksum
 from s4c_lib.sources.found_products import FoundProduct, footprint_of_geojson
 from s4c_lib.sources.metadata_files import utc_time
 from s4c_lib.sources.product_kinds import ProductKind
+from s4c_lib.sources.stored_address import address_fields, address_text
 
 # Landsat 8 and 9, Collection 2.
 DATASETS: Final[Mapping[ProductKind, str]] = {
@@ -68,11 +67,6 @@ class Delivery:
     checksum: Checksum | None
 
 
-def address_of(dataset: str, scene: str) -> str:
-    """Text that `parsed_address` understands; holds no secret."""
-    return json.dumps({"dataset": dataset, "scene": scene}, separators=(",", ":"), sort_keys=True)
-
-
 def parsed_address(address: str) -> tuple[str, str]:
     """Dataset and entity id of an address.
 
@@ -80,13 +74,8 @@ def parsed_address(address: str) -> tuple[str, str]:
     ------
     SourceError : it was not made by a USGS catalogue.
     """
-    try:
-        fields = json.loads(address)
-        return str(fields["dataset"]), str(fields["scene"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise SourceError(
-            f"'{address[:80]}' is no address of the USGS", hint="query the window again: the source was changed"
-        ) from error
+    fields = address_fields(address, ("dataset", "scene"), provider="the USGS")
+    return fields["dataset"], fields["scene"]
 
 
 def found_product(dataset: str, scene: Mapping[str, Any]) -> FoundProduct:
@@ -97,13 +86,13 @@ def found_product(dataset: str, scene: Mapping[str, Any]) -> FoundProduct:
     cloud = _number(scene.get("cloudCover"))
     return FoundProduct(
         title=str(scene["displayId"]),
-        address=address_of(dataset, str(scene["entityId"])),
+        address=address_text({"dataset": dataset, "scene": str(scene["entityId"])}),
         footprint=footprint_of_geojson(scene.get("spatialCoverage"))
         or footprint_of_geojson(scene.get("spatialBounds")),
         sensing_time=_sensing_time(scene.get("metadata") or []),
         # -1 where the cover was not computed
         cloud_pct=cloud if cloud is not None and cloud >= 0 else None,
-        published_at=utc_time(_text(scene.get("publishDate"))),
+        published_at=utc_time(scene.get("publishDate")),
     )
 
 
@@ -196,7 +185,3 @@ def _number(value: object) -> float | None:
         return None if value is None else float(str(value))
     except ValueError:
         return None
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

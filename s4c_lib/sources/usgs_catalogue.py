@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from s4c_lib.errors import InputError, ProductGoneError, ProductOfflineError, SourceError
-from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, untold
+from s4c_lib.sources.catalogue import CatalogueOptions, Download, Taken, is_address_without_account, untold
 from s4c_lib.sources.credentials import Credentials, without_secrets
 from s4c_lib.sources.found_products import FoundProduct, halves, named, search_result
 from s4c_lib.sources.model import Candidate, HealthReport, Query, SearchResult, StorageState
@@ -66,7 +66,7 @@ class UsgsCatalogue:
         if satellite != "l8":
             raise InputError(f"{name}: the USGS has Landsat only, not '{satellite}'", hint="give it satellite l8")
         url = str(params.get("api_url") or API_URL)
-        if not url.startswith(("https://", "http://")) or "@" in url:
+        if not is_address_without_account(url):
             raise InputError(f"{name}: api_url is no address of an M2M interface", hint=f"leave it out for {API_URL}")
         self.name = name
         self._url = url

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from s4c_lib.errors import ProductGoneError, SourceError, SourceRefusedError, SourceThrottledError
 from s4c_lib.sources.catalogue import CatalogueOptions
 from s4c_lib.sources.credentials import Credentials, without_secrets
-from s4c_lib.sources.gated_adapter import gated_adapter
+from s4c_lib.sources.gated_adapter import as_it_is, pass_through_gate
 from s4c_lib.sources.http_faults import of_response, retry_after, source_error
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response, Session
+    from requests import Response, Session
 
 _logger = logging.getLogger(__name__)
 
@@ -168,11 +168,6 @@ class UsgsSession:
             import requests
 
             self._opened = requests.Session()
-            self._opened.auth = _as_it_is  # else requests looks for an account in the user's ~/.netrc
-            for scheme in ("https://", "http://"):
-                self._opened.mount(scheme, gated_adapter(self._options))
+            self._opened.auth = as_it_is
+            pass_through_gate(self._opened, self._options)
         return self._opened
-
-
-def _as_it_is(request: PreparedRequest) -> PreparedRequest:
-    return request

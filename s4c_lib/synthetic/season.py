@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -14,6 +14,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from s4c_lib.errors import DiskFullError
+from s4c_lib.progress import Progress, silent
 from s4c_lib.synthetic.landscape.declarations import write_declarations
 from s4c_lib.synthetic.optical_view import optical_view
 from s4c_lib.synthetic.processes import map_in_order
@@ -24,7 +25,6 @@ from s4c_lib.synthetic.whole_folder import whole_folder
 from s4c_lib.synthetic.world import SeasonOptions, World, make_world
 
 MARK = "season.json"
-Progress = Callable[[int, int, str], None]
 # Measured: an L2A takes 24 bytes a pixel of 10 m, the radar files of a pass 9.
 _OPTICAL_BYTES, _RADAR_BYTES = 30, 12
 _BUNDLE = 4
@@ -57,7 +57,7 @@ def make_season(
     *,
     workers: int = 1,
     overwrite: bool = False,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> SeasonSummary:
     """Make a season in a folder, which appears when everything is in it.
 

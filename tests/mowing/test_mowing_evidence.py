@@ -211,9 +211,7 @@ class TestOrbits:
     def test_an_orbit_that_sees_nothing_speaks_against_it(self) -> None:
         one = weighed([Orbit(coherence(mown()))], least_confidence=0.0)
         against = weighed(
-            [Orbit(coherence(mown())), Orbit(coherence(np.full(PAIRS, 0.3)), 95)]
-            if False
-            else [Orbit(coherence(mown())), Orbit(coherence(np.full(PAIRS, 0.3), 95, later_hours=60))],
+            [Orbit(coherence(mown())), Orbit(coherence(np.full(PAIRS, 0.3), 95, later_hours=60))],
             least_confidence=0.0,
         )
         assert against.confidence.max() < one.confidence.max()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import email.policy
 import socketserver
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
+
+from tests.local_server import running
 
 
 @dataclass
@@ -92,10 +93,5 @@ def mail_server() -> Iterator[MailServer]:
         listener.daemon_threads = True
         state = MailServer(listener.server_address[1])
         listener.state = state  # type: ignore[attr-defined]
-        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        with running(listener):
             yield state
-        finally:
-            listener.shutdown()
-            thread.join()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from tests.local_server import QuietHandler, running
 
 
 @dataclass
@@ -20,21 +21,15 @@ class WebHook:
     tokens: list[str | None] = field(default_factory=list)
 
 
-class _Answer(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
+class _Answer(QuietHandler):
+    def post(self) -> None:
         hook: WebHook = self.server.state  # type: ignore[attr-defined]
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.received()
         if hook.status == 200:
             hook.posts.append(json.loads(body))
             hook.paths.append(self.path)
             hook.tokens.append(self.headers.get("Authorization"))
-        self.send_response(hook.status)
-        self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: the test shows what arrived."""
+        self.answer(hook.status, headers={"Location": "/elsewhere"})
 
 
 @contextmanager
@@ -44,11 +39,5 @@ def web_hook() -> Iterator[WebHook]:
     server.daemon_threads = True
     hook = WebHook(server.server_address[1])
     server.state = hook  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server):
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.local_server import QuietHandler, http_server
 
 USER, PASSWORD, TOKEN = "farmer", "pä55word/ł", "EDL-abcdefgh0123456789"
 
@@ -143,32 +143,14 @@ def serving() -> Iterator[CmrServer]:
     """Run a server on a free port of this machine."""
     server = CmrServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+    class Handler(QuietHandler):
+        def post(self) -> None:
+            body = self.received().decode()
             asked = Asked(self.command, self.path, parse_qsl(body, keep_blank_values=True), dict(self.headers.items()))
             status, headers, text = server.answer(asked)
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
+            self.answer(status, text.encode(), {**headers, "Content-Type": "application/json"})
 
-        do_GET = do_POST  # noqa: N815
+        get = post
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.daemon_threads = True
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{listening.server_port}"
-    try:
+    with http_server(Handler) as server.url:
         yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()

@@ -48,6 +48,20 @@ def products_of_a_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadePro
 
 
 @pytest.fixture(scope="session")
+def hub_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake hub serves to eodag: nine days of one tile; read only."""
+    root = tmp_path_factory.mktemp("eodag") / "archive"
+    make_archive(root, seed=3, start=date(2024, 3, 1), end=date(2024, 3, 9), tiles=TILES[:1])
+    return root
+
+
+@pytest.fixture(scope="session")
+def hub_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where hubs of `hub_archive` keep what they packed."""
+    return tmp_path_factory.mktemp("eodag-hub")
+
+
+@pytest.fixture(scope="session")
 def zipped_product(products_of_a_day: tuple[MadeProduct, ...]) -> Path:
     """A sound Sentinel-2 L1C as its provider's zip."""
     return next(item.path for item in products_of_a_day if item.path.name.endswith(".SAFE.zip"))

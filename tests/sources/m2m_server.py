@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from shapely.geometry import box, mapping, shape
+
+from tests.local_server import QuietHandler, http_server
 
 USER, TOKEN = "farmer", "q!wErtz_app-token/ł0123456789"
 PATH = "/api/api/json/stable/"
@@ -276,40 +276,19 @@ def serving() -> Iterator[M2mServer]:
     """Run a server on a free port of this machine."""
     server = M2mServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            asked = Asked(self.path.removeprefix(PATH), json.loads(text), dict(self.headers.items()))
+    class Handler(QuietHandler):
+        def post(self) -> None:
+            asked = Asked(self.path.removeprefix(PATH), json.loads(self.received()), dict(self.headers.items()))
             status, headers, body = server.answer(asked)
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self._send(status, {"Content-Type": "application/json", **headers}, content)
+            self.answer(status, content, {"Content-Type": "application/json", **headers})
 
-        def do_GET(self) -> None:
+        def get(self) -> None:
             content = server.body(self.path, dict(self.headers.items()))
             if content is None:
-                self._send(403, {"Content-Type": "text/plain"}, b"signature refused")
+                self.answer(403, b"signature refused", {"Content-Type": "text/plain"})
             else:
-                self._send(200, {"Content-Type": "application/x-tar"}, content)
+                self.answer(200, content, {"Content-Type": "application/x-tar"})
 
-        def _send(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.daemon_threads = True
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    server.url = f"http://127.0.0.1:{listening.server_port}"
-    try:
+    with http_server(Handler) as server.url:
         yield server
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()

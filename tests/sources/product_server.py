@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 from s4c_lib.sources.catalogue import Checksum, Download
+from tests.local_server import QuietHandler, running
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXRva2Vu.c2lnbmF0dXJl"
 SIGNATURE = "0123456789abcdefSIGNED"
@@ -74,37 +75,25 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away is what these tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
 
-    def log_message(self, *args: object) -> None:
-        """Tests look at logs."""
-
-    def do_GET(self) -> None:
+    def get(self) -> None:
         served = self.server.served
         headers = {key.lower(): value for key, value in self.headers.items()}
         served.requests.append((self.path, headers))
         if self.path.startswith("/away"):
-            self._answer(302, (("Location", str(served.redirect)),))
+            self.answer(302, headers={"Location": str(served.redirect)})
             return
         fault = served.faults.pop(0) if served.faults else Fault()
         if fault.status is not None:
-            self._answer(fault.status, fault.headers, fault.body)
+            self.answer(fault.status, fault.body, dict(fault.headers))
         elif served.token is not None and headers.get("authorization") != f"Bearer {served.token}":
-            self._answer(401)
+            self.answer(401)
         else:
             self._product(served, headers, fault)
-
-    def _answer(self, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
-        self.send_response(status)
-        for key, value in headers:
-            self.send_header(key, value)
-        if "Content-Length" not in dict(headers):
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
 
     def _product(self, served: Served, headers: dict[str, str], fault: Fault) -> None:
         first, last, size = 0, len(served.body) - 1, len(served.body)
@@ -115,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted:
             first = int(wanted.removeprefix("bytes=").rstrip("-"))
             if first >= size:
-                self._answer(416, (("Content-Range", f"bytes */{size}"),))
+                self.answer(416, headers={"Content-Range": f"bytes */{size}"})
                 return
             if served.longest_range:
                 last = min(last, first + served.longest_range - 1)
@@ -208,12 +197,8 @@ def serving(body: bytes, file_name: str, certificate: Path | None = None) -> Ite
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         scheme = "https"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield Hub(server.served, f"{scheme}://127.0.0.1:{server.server_port}")
-    finally:
-        server.stopping.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(server):
+        try:
+            yield Hub(server.served, f"{scheme}://127.0.0.1:{server.server_port}")
+        finally:
+            server.stopping.set()

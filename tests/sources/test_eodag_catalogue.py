@@ -2,106 +2,40 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import requests
 from shapely.geometry import box
 
 from s4c_lib.errors import ProductOfflineError, SourceError, SourceRefusedError, SourceThrottledError
-from s4c_lib.sources.catalogue import Catalogue, CatalogueOptions
-from s4c_lib.sources.credentials import Credentials
+from s4c_lib.sources.catalogue import CatalogueOptions
 from s4c_lib.sources.eodag_catalogue import EodagCatalogue
-from s4c_lib.sources.model import Candidate, Query, StorageState
+from s4c_lib.sources.model import Candidate, StorageState
 from s4c_lib.sources.product_kinds import ProductKind, Satellite
-from s4c_lib.synthetic.archive import make_archive
-from s4c_lib.synthetic.hub import Hub, HubLimits
+from s4c_lib.synthetic.hub import Hub
+from tests.sources.eodag_hub import (
+    ACCOUNT,
+    END,
+    PASSWORD,
+    START,
+    Open,
+    everything,
+    first,
+    hub,
+    known,
+    opened,
+    searches,
+    start,
+    steady_hub,
+)
 
-START, END = date(2024, 3, 1), date(2024, 3, 9)
-PASSWORD = "s3cret-pass/word+&="
-ACCOUNT = Credentials(username="user", password=PASSWORD)
-ALL = frozenset({ProductKind.S2_L1C, ProductKind.S2_L2A})
-
-Open = Callable[..., EodagCatalogue]
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("eodag") / "archive"
-    make_archive(root, seed=3, start=START, end=END, tiles=("31UFS",))
-    return root
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("eodag-hub")
-
-
-@pytest.fixture
-def start(archive: Path, cache: Path) -> Iterator[Callable[..., Hub]]:
-    """Starts a hub with the limits that a test needs."""
-    running: list[Hub] = []
-
-    def begin(**limits: object) -> Hub:
-        hub = Hub(archive, seed=5, accounts={"user": PASSWORD}, cache=cache, limits=HubLimits(**limits))
-        running.append(hub.__enter__())
-        return running[-1]
-
-    yield begin
-    for hub in running:
-        hub.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
-def steady_hub(archive: Path, cache: Path) -> Iterator[Hub]:
-    with Hub(archive, seed=5, accounts={"user": PASSWORD}, cache=cache) as hub:
-        yield hub
-
-
-@pytest.fixture
-def hub(steady_hub: Hub) -> Iterator[Hub]:
-    """One hub for all tests that count only what they add, in order again after each."""
-    yield steady_hub
-    steady_hub.faults.clear()
-
-
-@pytest.fixture(scope="module")
-def known(steady_hub: Hub) -> Candidate:
-    """A product of the steady hub."""
-    params = {"provider": "cop_dataspace", "definition": steady_hub.eodag_definition()}
-    return first(EodagCatalogue("hub", "s2", params, None, CatalogueOptions()))
-
-
-@pytest.fixture
-def opened() -> Iterator[Open]:
-    """Opens a catalogue on a hub; closed at the end."""
-    catalogues: list[EodagCatalogue] = []
-
-    def build(
-        hub: Hub, satellite: str = "s2", credentials: Credentials | None = ACCOUNT, **options: object
-    ) -> EodagCatalogue:
-        params = {"provider": "cop_dataspace", "definition": hub.eodag_definition()}
-        catalogues.append(EodagCatalogue("hub", satellite, params, credentials, CatalogueOptions(**options)))
-        return catalogues[-1]
-
-    yield build
-    for catalogue in catalogues:
-        catalogue.close()
-
-
-def everything(
-    satellite: Satellite = Satellite.SENTINEL2,
-    kinds: frozenset[ProductKind] = ALL,
-    start: date = START,
-    end: date = END,
-    **narrower: object,
-) -> Query:
-    return Query(satellite, kinds, start, end, **narrower)
+__all__ = ["hub", "known", "opened", "start", "steady_hub"]
 
 
 def names(found: object) -> list[str]:
@@ -111,14 +45,6 @@ def names(found: object) -> list[str]:
 def served(hub: Hub, *kinds: ProductKind) -> list[str]:
     known = [product.name for product in hub.products]
     return sorted(name.name for name in known if name.kind in kinds and START <= name.product_date <= END)
-
-
-def first(catalogue: Catalogue) -> Candidate:
-    return catalogue.search(everything(kinds=frozenset({ProductKind.S2_L2A}))).candidates[0]
-
-
-def searches(hub: Hub) -> int:
-    return sum(request.endpoint == "search" for request in hub.requests)
 
 
 @pytest.mark.parametrize(
@@ -208,88 +134,6 @@ def test_a_product_is_located_with_its_token_in_a_header(hub: Hub, opened: Open)
     assert hashlib.md5(answer.content).hexdigest() == product.md5
     assert download.hosts == frozenset({hub.url.removeprefix("http://")})
     assert hub.ledger()["tokens_in_urls"] == 0
-
-
-def test_a_token_is_used_until_it_is_refused(start: Callable[..., Hub], opened: Open) -> None:
-    hub = start()
-    candidate = first(catalogue := opened(hub))
-    given = [catalogue.locate(candidate).headers["Authorization"] for _ in range(3)]
-    assert len(set(given)) == 1
-    renewed = catalogue.locate(candidate, renew=True).headers["Authorization"]
-    assert renewed not in given
-    assert hub.ledger()["most_sessions"] == 1, "it is renewed within the session"
-
-
-def test_a_token_near_its_end_is_renewed(start: Callable[..., Hub], opened: Open) -> None:
-    hub = start(access_seconds=30)
-    candidate = first(catalogue := opened(hub))
-    assert len({catalogue.locate(candidate).headers["Authorization"] for _ in range(2)}) == 2
-    assert hub.ledger()["most_sessions"] == 1
-
-
-def test_a_session_that_the_provider_ended_is_begun_anew(hub: Hub, opened: Open) -> None:
-    candidate = first(catalogue := opened(hub))
-    catalogue.locate(candidate)
-    plugin = catalogue._login._plugin
-    requests.post(
-        plugin.end_session_endpoint,
-        data={"client_id": "cdse-public", "refresh_token": plugin.refresh_token},
-        timeout=5,
-    )
-    download = catalogue.locate(candidate, renew=True)
-    assert requests.head(download.url, headers=download.headers, timeout=5).status_code == 200
-
-
-def test_a_failed_renewal_does_not_give_the_old_token(hub: Hub, opened: Open) -> None:
-    candidate = first(catalogue := opened(hub))
-    catalogue.locate(candidate)
-    hub.faults.aim("server_error", endpoint="token", times=2, status=500)
-    with pytest.raises(SourceError, match="cannot log in"):
-        catalogue.locate(candidate, renew=True)
-
-
-def test_a_token_that_cannot_be_verified_leaves_no_session_behind(start: Callable[..., Hub], opened: Open) -> None:
-    hub = start()
-    candidate = first(catalogue := opened(hub))
-    hub.faults.aim("server_error", endpoint="identity", after=1, times=1, status=500)
-    with pytest.raises(SourceError, match="cannot log in"):
-        catalogue.locate(candidate)
-    assert catalogue.locate(candidate).headers
-    assert hub.ledger()["most_sessions"] == 1
-    catalogue.close()
-    assert hub.ledger()["open_sessions"] == 0
-
-
-def test_sessions_do_not_pile_up(start: Callable[..., Hub], opened: Open) -> None:
-    hub = start(session_limit=1)
-    for _ in range(3):
-        catalogue = opened(hub)
-        catalogue.locate(first(catalogue))
-        catalogue.close()
-    assert hub.ledger()["open_sessions"] == 0
-    occupied = opened(hub)
-    occupied.locate(first(occupied))
-    with pytest.raises(SourceRefusedError):
-        opened(hub).locate(first(occupied))
-
-
-def test_a_wrong_password_is_refused_and_not_told(hub: Hub, opened: Open) -> None:
-    catalogue = opened(hub, credentials=Credentials(username="user", password="wr0ng-one"))
-    with pytest.raises(SourceRefusedError, match="cannot log in") as caught:
-        catalogue.locate(first(catalogue))
-    assert "wr0ng-one" not in f"{caught.value!r} {caught.value.one_line} {caught.value.__cause__}"
-    health = catalogue.health()
-    assert not health.ok
-    assert "wr0ng-one" not in health.text
-
-
-def test_fetching_without_an_account_is_refused_before_anything_is_sent(hub: Hub, opened: Open) -> None:
-    catalogue = opened(hub, credentials=None)
-    candidate = first(catalogue)
-    before = len(hub.requests)
-    with pytest.raises(SourceRefusedError, match="needs an account"):
-        catalogue.locate(candidate)
-    assert len(hub.requests) == before
 
 
 def test_products_on_tape_are_ordered_and_come(hub: Hub, opened: Open) -> None:
@@ -383,6 +227,7 @@ def test_without_an_address_for_orders_the_first_byte_is_asked_for(hub: Hub) -> 
     ],
 )
 @pytest.mark.parametrize("endpoint", ["search", "token"])
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_faults_arrive_as_they_are_after_one_request(
     hub: Hub,
     known: Candidate,
@@ -412,6 +257,10 @@ def test_faults_arrive_as_they_are_after_one_request(
     assert "\n" not in str(caught.value)
     assert known in catalogue.search(query).candidates
     assert catalogue.locate(known).headers
+    if kind == "truncated":
+        # The library leaves the broken connection to the collector: here, not in the middle of another test.
+        del caught
+        gc.collect()
 
 
 def test_an_answer_that_does_not_come_is_given_up(hub: Hub, opened: Open) -> None:

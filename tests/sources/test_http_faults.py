@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import asf_search
@@ -36,15 +35,16 @@ from s4c_lib.errors import (
     SourceThrottledError,
 )
 from s4c_lib.sources.http_faults import LONGEST_WAIT_SECONDS, of_response, retry_after, source_error
+from tests.local_server import QuietHandler, http_server
 
 NOW = datetime(2024, 5, 10, 8, 0, tzinfo=UTC)
 SECRET = "hunter2+/secret"
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Answers(QuietHandler):
     """``/429?retry-after=7`` answers with that status and header; ``/reset`` and ``/slow`` fail below HTTP."""
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         path, _, query = self.path.partition("?")
         if path == "/reset":
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -63,21 +63,13 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+    post = get
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    listening.daemon_threads = True
-    thread = threading.Thread(target=listening.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    listening.server_close()
+    with http_server(_Answers) as url:
+        yield url
     gc.collect()
 
 

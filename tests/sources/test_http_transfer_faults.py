@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from product_server import SIGNATURE, TOKEN, Fault, Hub, serving
@@ -25,18 +24,8 @@ from s4c_lib.errors import (
     StorageError,
 )
 from s4c_lib.sources.bandwidth import Bandwidth
-from s4c_lib.sources.http_transfer import fetch_http
-from s4c_lib.sources.model import FetchResult
-from s4c_lib.sources.product_names import product_name
 from s4c_lib.sources.transfer_limits import Meter, TransferLimits
-
-QUICK = TransferLimits(timeout_seconds=30, connect_seconds=5, stall_seconds=5)
-ONE_TRY = TransferLimits(timeout_seconds=30, connect_seconds=5, stall_seconds=5, reconnects=0)
-HALF = 80_000
-
-
-def fetch(hub: Hub, target: Path, limits: TransferLimits = QUICK, **more: Any) -> FetchResult:
-    return fetch_http(hub.locate, product_name(hub.served.file_name), target, limits, **more)
+from tests.sources.http_fetching import HALF, ONE_TRY, fetch
 
 
 def part_size(hub: Hub, target: Path) -> int:

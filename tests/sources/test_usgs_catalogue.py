@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,82 +16,21 @@ from s4c_lib.errors import (
     ProductGoneError,
     ProductOfflineError,
     SourceError,
-    SourceRefusedError,
-    SourceThrottledError,
 )
-from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.sources import usgs_catalogue
 from s4c_lib.sources.catalogue import CatalogueOptions, Download
-from s4c_lib.sources.credentials import Credentials
 from s4c_lib.sources.http_transfer import fetch_http
-from s4c_lib.sources.model import Candidate, FetchResult, Query, StorageState
+from s4c_lib.sources.model import Candidate, Query, StorageState
 from s4c_lib.sources.opening import open_catalogue
 from s4c_lib.sources.product_names import ProductKind, Satellite, product_name
 from s4c_lib.sources.source_spec import SourceSpec
-from s4c_lib.sources.transfer_limits import TransferLimits
 from s4c_lib.sources.usgs_catalogue import UsgsCatalogue
-from s4c_lib.synthetic.archive_files import write_tar
-from tests.readers.optical_products import LANDSAT_NAME, landsat
-from tests.sources.m2m_server import PATH, SECOND_LEVEL, TOKEN, USER, M2mServer, Scene, failed, serving
+from tests.readers.optical_products import LANDSAT_NAME
+from tests.sources.m2m_server import PATH, SECOND_LEVEL, M2mServer, Scene
+from tests.sources.usgs_cases import ACCOUNT, NEXT, QUERY, QUICK, SITE, Open, bundle, fetch, first, m2m, opened
 
-NEXT = "LC09_L2SP_197024_20220621_20220623_02_T1"
-OTHER = "LC08_L2SP_197024_20220613_20220617_02_T1"
-SCENE_ID = "LC91970242022156LGN01"
-SITE = box(4.5, 50.5, 5.5, 51.0)
-ACCOUNT = Credentials(USER, TOKEN)
-L2SP = frozenset({ProductKind.LANDSAT_L2SP})
-QUERY = Query(Satellite.LANDSAT9, L2SP, date(2022, 6, 1), date(2022, 6, 21), SITE)
-QUICK = TransferLimits(timeout_seconds=30, connect_seconds=5, stall_seconds=5)
-
-Open = Callable[..., UsgsCatalogue]
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A small L2SP product, packed as the USGS packs it."""
-    folder = tmp_path_factory.mktemp("landsat")
-    product = landsat(folder, PixelGrid(32631, 609_000, 5_700_000, 30, 8, 8), {})
-    archive = folder / f"{LANDSAT_NAME}.tar"
-    write_tar(archive, {path.name: path.read_bytes() for path in product.iterdir()})
-    return archive.read_bytes()
-
-
-@pytest.fixture
-def m2m(bundle: bytes) -> Iterator[M2mServer]:
-    with serving() as server:
-        server.scenes = [
-            Scene(LANDSAT_NAME, SCENE_ID, bundle=bundle),
-            Scene(OTHER, "LC81970242022164LGN00", cloud=None),
-            Scene(NEXT, "LC91970242022172LGN01", cloud=-1, start_time="2022-06-21 10:31:58", published="Unknown"),
-        ]
-        yield server
-
-
-@pytest.fixture
-def opened(m2m: M2mServer) -> Iterator[Open]:
-    made: list[UsgsCatalogue] = []
-
-    def open_one(credentials: Credentials | None = ACCOUNT, **options: Any) -> UsgsCatalogue:
-        made.append(UsgsCatalogue("USGS", "l8", {"api_url": m2m.api_url}, credentials, CatalogueOptions(**options)))
-        return made[-1]
-
-    yield open_one
-    for catalogue in made:
-        catalogue.close()
-
-
-def _first(catalogue: UsgsCatalogue) -> Candidate:
-    return catalogue.search(QUERY).candidates[0]
-
-
-def _fetch(catalogue: UsgsCatalogue, target: Path) -> FetchResult:
-    candidate = _first(catalogue)
-
-    def locate(renew: bool) -> Download:
-        return catalogue.locate(candidate, renew=renew)
-
-    return fetch_http(locate, candidate.name, target, QUICK)
+__all__ = ["bundle", "m2m", "opened"]
 
 
 def test_search_fills_in_what_the_usgs_knows(opened: Open, bundle: bytes) -> None:
@@ -188,7 +125,7 @@ def test_a_product_is_found_by_its_name(opened: Open, m2m: M2mServer) -> None:
 
 def test_from_the_search_to_an_open_product(opened: Open, m2m: M2mServer, bundle: bytes, tmp_path: Path) -> None:
     """Searched, fetched, checked and read, with nothing secret left behind in files."""
-    result = _fetch(opened(), tmp_path)
+    result = fetch(opened(), tmp_path)
     assert result.path == tmp_path / f"{LANDSAT_NAME}.tar"
     assert (result.path.read_bytes(), result.warnings) == (bundle, ())
     scene = read_scene(result.path)
@@ -199,7 +136,7 @@ def test_from_the_search_to_an_open_product(opened: Open, m2m: M2mServer, bundle
 
 def test_an_address_that_has_expired_is_asked_for_again(opened: Open, m2m: M2mServer, tmp_path: Path) -> None:
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
 
     def locate(renew: bool) -> Download:
         download = catalogue.locate(candidate, renew=renew)
@@ -212,7 +149,7 @@ def test_an_address_that_has_expired_is_asked_for_again(opened: Open, m2m: M2mSe
 
 def test_bytes_that_are_not_those_stated_are_refused(opened: Open, m2m: M2mServer, tmp_path: Path) -> None:
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
 
     def locate(renew: bool) -> Download:
         download = catalogue.locate(candidate, renew=renew)
@@ -229,14 +166,14 @@ def test_a_bundle_cut_short_is_refused_where_no_checksum_is_stated(
     m2m.checksums = False
     m2m.scenes[0].bundle = m2m.scenes[0].bundle[:-20_000]
     with pytest.raises(ProductCorruptError):
-        _fetch(opened(), tmp_path)
+        fetch(opened(), tmp_path)
     assert not list(tmp_path.glob("*.tar"))
 
 
 def test_a_bundle_in_preparation_is_waited_for(opened: Open, m2m: M2mServer, tmp_path: Path) -> None:
     m2m.scenes[0].prepared = False
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
     assert candidate.storage_state is StorageState.ONLINE
     with pytest.raises(ProductOfflineError, match="being prepared"):
         catalogue.locate(candidate)
@@ -247,13 +184,13 @@ def test_a_bundle_in_preparation_is_waited_for(opened: Open, m2m: M2mServer, tmp
     # another process asks
     later = opened()
     assert later.storage_states([candidate]) == {LANDSAT_NAME: StorageState.ONLINE}
-    assert _fetch(later, tmp_path).path.is_file()
+    assert fetch(later, tmp_path).path.is_file()
 
 
 def test_a_bundle_that_is_ready_by_now_needs_no_second_try(opened: Open, m2m: M2mServer) -> None:
     m2m.scenes[0].prepared = False
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
     answer = m2m.answer
 
     def slow(asked: Any) -> Any:
@@ -268,9 +205,9 @@ def test_a_bundle_that_is_ready_by_now_needs_no_second_try(opened: Open, m2m: M2
 def test_a_bundle_packed_on_demand_stands_in_for_one_that_is_gone(opened: Open, m2m: M2mServer) -> None:
     m2m.scenes[0].systems = {"ls_zip": True, "dds_ms": False}
     catalogue = opened()
-    catalogue.locate(_first(catalogue))
+    catalogue.locate(first(catalogue))
     m2m.scenes[0].systems = {"ls_zip": True, "dds_ms": True}
-    catalogue.locate(_first(catalogue))
+    catalogue.locate(first(catalogue))
     asked = [item["downloads"][0]["productId"].rpartition("-")[2] for item in m2m.payloads("download-request")]
     assert asked == ["ls_zip", "dds_ms"]
 
@@ -304,147 +241,12 @@ def test_all_products_are_ordered_at_once(opened: Open, m2m: M2mServer, nameless
 
 def test_a_scene_processed_anew_is_gone_under_its_old_name(opened: Open, m2m: M2mServer) -> None:
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
     m2m.scenes[0].name = LANDSAT_NAME.replace("20220607", "20230401")
     assert m2m.scenes[0].name != LANDSAT_NAME
     with pytest.raises(ProductGoneError):
         catalogue.locate(candidate)
     assert catalogue.storage_states([candidate]) == {}
-
-
-WRONG = [
-    ("RATE_LIMIT", 200, SourceThrottledError, 10.0),
-    ("RATE_LIMIT_USER_DL", 200, SourceThrottledError, 900.0),
-    ("DOWNLOAD_RATE_LIMIT", 429, SourceThrottledError, 900.0),
-    ("SOMETHING", 429, SourceThrottledError, None),
-    ("AUTH_UNAUTHROIZED", 403, SourceRefusedError, None),
-    ("AUTH_UNAUTHORIZED", 200, SourceRefusedError, None),
-    ("UNAUTHORIZED_USER", 200, SourceRefusedError, None),
-    ("DATASET_AUTH", 200, SourceRefusedError, None),
-    ("SOMETHING", 403, SourceRefusedError, None),
-    ("SERVER_ERROR", 500, SourceError, None),
-    ("SEARCH_ERROR", 200, SourceError, None),
-    ("NOT_FOUND", 404, SourceError, None),
-]
-
-
-@pytest.mark.parametrize(("code", "status", "kind", "wait"), WRONG)
-def test_refusals_are_told_apart(
-    opened: Open, m2m: M2mServer, code: str, status: int, kind: type[SourceError], wait: float | None
-) -> None:
-    catalogue = opened()
-    catalogue.health()
-    m2m.failures = [failed(code, f"not now, {m2m.keys[0]}", status=status)]
-    with pytest.raises(SourceError, match="USGS: cannot search: not now") as caught:
-        catalogue.search(QUERY)
-    assert type(caught.value) is kind
-    assert code in caught.value.message
-    assert m2m.keys[0] not in caught.value.message
-    if isinstance(caught.value, SourceThrottledError):
-        assert caught.value.retry_after == wait
-
-
-def test_a_time_to_wait_that_the_server_states_is_kept(opened: Open, m2m: M2mServer) -> None:
-    catalogue = opened()
-    catalogue.health()
-    m2m.failures = [(429, {"Retry-After": "77"}, b"slow down"), (503, {"Retry-After": "78"}, b"<html>")]
-    for seconds in (77, 78):
-        with pytest.raises(SourceThrottledError) as caught:
-            catalogue.search(QUERY)
-        assert caught.value.retry_after == seconds
-
-
-def test_a_key_that_has_ended_is_replaced_once(opened: Open, m2m: M2mServer) -> None:
-    catalogue = opened()
-    catalogue.search(QUERY)
-    m2m.keys.clear()
-    assert len(catalogue.search(QUERY).candidates) == 2
-    assert m2m.logins == 2
-    ended = failed("AUTH_EXPIRED", "key expired", status=403)
-    m2m.failures = [ended, (200, {}, {"data": "another", "errorCode": None}), ended]
-    with pytest.raises(SourceRefusedError, match="key expired"):
-        catalogue.search(QUERY)
-
-
-def test_a_wrong_account_is_refused(opened: Open, m2m: M2mServer) -> None:
-    wrong = Credentials(USER, "the-password-of-the-account")
-    with pytest.raises(SourceRefusedError, match="verification failed") as caught:
-        opened(wrong).search(QUERY)
-    assert "application token" in caught.value.hint
-    asked = len(m2m.asked)
-    for account in (None, Credentials(None, TOKEN), Credentials(USER)):
-        with pytest.raises(SourceRefusedError, match="no account of the USGS"):
-            opened(account).search(QUERY)
-    assert len(m2m.asked) == asked
-    assert opened(Credentials(USER, extra={"token": TOKEN})).health().ok
-
-
-NONSENSE: list[tuple[int, dict[str, str], Any]] = [
-    (200, {}, b"<html>maintenance</html>"),
-    (200, {}, []),
-    (200, {}, {"errorCode": None}),
-    (200, {}, {"data": {"results": [{}], "totalHits": 1}}),
-    (200, {}, {"data": None}),
-    (302, {"Location": "/elsewhere"}, b""),
-]
-
-
-@pytest.mark.parametrize("answer", NONSENSE)
-def test_an_answer_that_is_none_is_an_error(opened: Open, m2m: M2mServer, answer: tuple[int, Any, Any]) -> None:
-    catalogue = opened()
-    catalogue.health()
-    m2m.failures = [answer]
-    with pytest.raises(SourceError, match="cannot search: its answer is not understood"):
-        catalogue.search(QUERY)
-    # the key went nowhere else
-    assert m2m.endpoints[-1] == "scene-search"
-
-
-def test_health_is_one_login_and_one_question(opened: Open, m2m: M2mServer) -> None:
-    report = opened().health()
-    assert (report.ok, report.text) == (True, "answers and takes the account")
-    assert m2m.endpoints == ["login-token", "permissions"]
-    m2m.rights = ["user"]
-    report = opened().health()
-    assert not report.ok
-    assert "may not download" in report.text
-    assert "no account" in opened(None).health().text
-    away = UsgsCatalogue("USGS", "l8", {"api_url": "http://127.0.0.1:9/"}, ACCOUNT, CatalogueOptions())
-    assert "refuses connections" in away.health().text
-
-
-def test_the_key_is_given_back(opened: Open, m2m: M2mServer) -> None:
-    catalogue = opened()
-    catalogue.close()
-    assert m2m.asked == []
-    catalogue.health()
-    catalogue.close()
-    assert (m2m.endpoints[-1], m2m.keys) == ("logout", [])
-    catalogue.health()
-    m2m.failures = [failed("SERVER_ERROR", "down", status=500)]
-    catalogue.close()
-    assert m2m.endpoints[-1] == "logout"
-
-
-def test_nothing_secret_is_seen_anywhere(
-    opened: Open, m2m: M2mServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    catalogue = opened()
-    candidate = _first(catalogue)
-    _fetch(catalogue, tmp_path)
-    download = catalogue.locate(candidate)
-    # of no use any more, and there is no better one
-    m2m.signatures += 1
-    with pytest.raises(SourceRefusedError) as caught:
-        fetch_http(lambda _: download, candidate.name, tmp_path / "other", QUICK)
-    kept = [path.read_text() for path in (tmp_path / "other").rglob("*.json")]
-    seen = [caplog.text, repr(download), repr(caught.value), caught.value.one_line, candidate.address, *kept]
-    assert caplog.records
-    for secret in (TOKEN, "SIGNED", *m2m.keys):
-        assert not [text for text in seen if secret in text], secret
-    assert all(item.headers["Content-Type"] == "application/json" for item in m2m.asked)
-    assert not any(TOKEN in item.endpoint or "?" in item.endpoint for item in m2m.asked)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +274,7 @@ def test_a_source_as_configured_is_opened(m2m: M2mServer) -> None:
 
 def test_an_address_of_another_catalogue_is_not_guessed_at(opened: Open) -> None:
     catalogue = opened()
-    candidate = _first(catalogue)
+    candidate = first(catalogue)
     strange = Candidate(candidate.name, "/eodata/landsat", candidate.footprint, None, candidate.sensing_time)
     with pytest.raises(SourceError, match="no address of the USGS"):
         catalogue.locate(strange)

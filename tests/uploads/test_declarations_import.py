@@ -11,53 +11,27 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from pyproj import Transformer
 
 from s4c_lib.catalog import auxdata
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.parcel_sets import active_set, list_sets
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
-from s4c_lib.catalog.sites import Site, add_site, get_site
+from s4c_lib.catalog.sites import Site, get_site
 from s4c_lib.errors import ConflictError
-from s4c_lib.geography.sentinel2_tiles import select_tiles
 from s4c_lib.parcels.checking import CheckOptions
-from s4c_lib.parcels.declared import ColumnMapping
 from s4c_lib.parcels.identity import Mode
 from s4c_lib.parcels.pixel_index_file import read_pixel_index
-from s4c_lib.synthetic.landscape.country import make_landscape
-from s4c_lib.synthetic.landscape.declarations import write_declarations
 from s4c_lib.synthetic.window import window_of
 from s4c_lib.uploads.declarations import ImportOutcome, ImportRequest, import_declarations
+from tests.synthetic_delivery import MAPPING, TILES, add_kempen
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-MAPPING = ColumnMapping(("FUNCTIONEE",), "GRONDBEDEK", ("FakeBRSnr",))
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("delivered")
-    write_declarations(make_landscape(window_of(["31UFS", "31UFT"], 3000).grid, 200, 3), folder, 3)
-    return folder
 
 
 @pytest.fixture
 def site(database: Database) -> Site:
-    window = window_of(["31UFS", "31UFT"], 6000)
-    box = shapely.box(*window.grid.bounds)
-    to_degrees = Transformer.from_crs(window.grid.epsg, 4326, always_xy=True)
-    extent = shapely.multipolygons([shapely.transform(box, to_degrees.transform, interleaved=False)])
     with database.begin() as connection:
-        made = add_site(
-            connection,
-            name="Kempen",
-            short_name="kempen",
-            geometry=extent,
-            search_geometry=extent,
-            area_km2=36,
-            tiles=select_tiles(extent, 1.0),
-            actor="test",
-        )
-        return get_site(connection, made.short_name)
+        return get_site(connection, add_kempen(connection).short_name)
 
 
 @pytest.fixture
@@ -270,7 +244,7 @@ def test_a_rule_for_codes_is_applied_where_it_was_asked_for(
         )
         auxdata.start_validation(connection, version.id, actor="test")
         auxdata.activate(connection, version.id, report={}, parsed=table.as_dict(), actor="test")
-    box = shapely.box(*window_of(["31UFS", "31UFT"], 600).grid.bounds)
+    box = shapely.box(*window_of(TILES, 600).grid.bounds)
     frame = gpd.GeoDataFrame(
         {"FUNCTIONEE": ["a"], "GRONDBEDEK": [46.0], "FakeBRSnr": ["h"]}, geometry=[box], crs="EPSG:32631"
     )

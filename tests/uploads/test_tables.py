@@ -12,23 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import shapely
 from domain_rows import count, make_season, make_site
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import Transformer
 from sqlalchemy import text
 
 from s4c_lib.catalog import auxdata, config_values
 from s4c_lib.catalog.auxdata import Kind, State
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.practice_rows import read_practice_table
-from s4c_lib.catalog.sites import Site, add_site
+from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import InputError
-from s4c_lib.geography.sentinel2_tiles import select_tiles
 from s4c_lib.parcels.checking import CheckOptions
 from s4c_lib.parcels.crop_lut import CropLut
-from s4c_lib.parcels.declared import ColumnMapping
 from s4c_lib.parcels.findings import Finding, Report, Severity, stored_report
 from s4c_lib.parcels.l4b_configuration import L4bConfiguration
 from s4c_lib.parcels.l4c_configuration import L4cConfiguration
@@ -36,48 +32,23 @@ from s4c_lib.parcels.l4c_presets import preset_text
 from s4c_lib.parcels.practice_tables import practice_text
 from s4c_lib.parcels.practice_tables import read_practice_table as read_practices
 from s4c_lib.scheduling.dates import SeasonDates
-from s4c_lib.synthetic.landscape.country import make_landscape
-from s4c_lib.synthetic.landscape.declarations import write_declarations
-from s4c_lib.synthetic.window import window_of
 from s4c_lib.uploads.declarations import ImportRequest, import_declarations
 from s4c_lib.uploads.tables import PRACTICE_OF, TableOutcome, TableParameters, import_table
 from s4c_lib.uploads.tables_in_force import compared_again, lut_in_force
 from s4c_lib.uploads.tables_rules import read_rules, table_from_rules
 from s4c_lib.uploads.tables_seasons import harvest_year, year_of
+from tests.synthetic_delivery import MAPPING, YEAR, add_kempen
 
-YEAR = 2021
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-MAPPING = ColumnMapping(("FUNCTIONEE",), "GRONDBEDEK", ("FakeBRSnr",))
 TABLES = {kind: f"practices_{name.lower()}.csv" for kind, name in PRACTICE_OF.items()}
 Import = Callable[..., TableOutcome]
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a synthetic agency uploads."""
-    folder = tmp_path_factory.mktemp("delivered")
-    write_declarations(make_landscape(window_of(["31UFS", "31UFT"], 3000).grid, 200, 3), folder, 3, year=YEAR)
-    return folder
 
 
 @pytest.fixture
 def site(database: Database) -> Site:
     """A site around the synthetic parcels, with a season of their year."""
-    window = window_of(["31UFS", "31UFT"], 6000)
-    to_degrees = Transformer.from_crs(window.grid.epsg, 4326, always_xy=True)
-    box = shapely.transform(shapely.box(*window.grid.bounds), to_degrees.transform, interleaved=False)
-    extent = shapely.multipolygons([box])
     with database.begin() as connection:
-        site = add_site(
-            connection,
-            name="Kempen",
-            short_name="kempen",
-            geometry=extent,
-            search_geometry=extent,
-            area_km2=36,
-            tiles=select_tiles(extent, 1.0),
-            actor="test",
-        )
+        site = add_kempen(connection)
         make_season(connection, site, "2021", SeasonDates(date(2021, 3, 1), date(2021, 6, 1), date(2021, 10, 31)))
     return site
 

@@ -85,7 +85,7 @@ class DhusCatalogue:
 
     def _search(self, call: Call, found: re.Match[str], account: str) -> Answer:
         try:
-            rows, start = _count(call, "rows", 10), _count(call, "start", 0)
+            rows, start = call.count("rows", 10), call.count("start", 0)
             if rows > self._row_limit:
                 message = f"Parameter rows: {rows} exceeds the maximum of {self._row_limit}"
                 return json_answer({"feed": {"error": {"code": "400", "message": message}}}, 400, cause_message=message)
@@ -264,13 +264,6 @@ def _row(product: ServedProduct) -> Row:
         return None
 
     return value
-
-
-def _count(call: Call, name: str, default: int) -> int:
-    text = call.value(name, str(default))
-    if not text.isdecimal():
-        raise InputError(f"Parameter {name}: {text} is no count", hint="give a whole number from 0")
-    return int(text)
 
 
 def _order_of(text: str) -> list[tuple[str, bool]]:

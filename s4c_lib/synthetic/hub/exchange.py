@@ -35,6 +35,18 @@ class Call:
         """The first value of a query parameter."""
         return next((value for key, value in self.query if key == name), default)
 
+    def count(self, name: str, default: int) -> int:
+        """A query parameter that is a whole number from 0.
+
+        Raises
+        ------
+        InputError : it is something else.
+        """
+        text = self.value(name, str(default))
+        if not text.isdecimal():
+            raise InputError(f"Parameter {name}: {text} is no count", hint="give a whole number from 0")
+        return int(text)
+
     def form(self) -> dict[str, str]:
         """The fields of a form that was posted."""
         return {key: values[0] for key, values in parse_qs(self.body.decode("utf-8", "replace")).items()}

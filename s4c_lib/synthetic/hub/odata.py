@@ -64,8 +64,8 @@ class ODataCatalogue:
 
     def _search(self, call: Call, found: re.Match[str]) -> Answer:
         try:
-            top = _count(call, "$top", _DEFAULT_TOP)
-            skip = _count(call, "$skip", 0)
+            top = call.count("$top", _DEFAULT_TOP)
+            skip = call.count("$skip", 0)
             text = call.value("$filter")
             predicate = parse_filter(text) if text else None
             order = _order_of(call.value("$orderby"))
@@ -259,13 +259,6 @@ def _attributes(product: ServedProduct) -> Iterator[tuple[str, Any, str]]:
         yield "polarisationChannels", "&".join(name.polarisations), "String"
     if product.cloud_pct is not None:
         yield "cloudCover", product.cloud_pct, "Double"
-
-
-def _count(call: Call, name: str, default: int) -> int:
-    text = call.value(name, str(default))
-    if not text.isdecimal():
-        raise InputError(f"{name}={text} is no count", hint="give a whole number from 0")
-    return int(text)
 
 
 def _order_of(text: str) -> list[tuple[str, bool]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s4c_lib.chart_style import save
+from s4c_lib.progress import Progress, silent
 from s4c_lib.synthetic.pictures.choice import chosen_parcels
 from s4c_lib.synthetic.pictures.crop_charts import backscatter_chart, coherence_chart, leaf_area_chart, ndvi_chart
 from s4c_lib.synthetic.pictures.maps import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # Every folder of pictures has it; it is written last.
 MARK = "parcel_map.png"
 _BYTES = 5_000_000
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def make_pictures(
     options: SeasonOptions,
     *,
     overwrite: bool = False,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> Album:
     """Draw a season into a folder, which appears when all pictures are in it.
 
