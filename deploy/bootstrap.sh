@@ -99,9 +99,11 @@ find_uv() {
     printf '%s\n' "$repository/.local/uv/bin/uv"
 }
 
-# The folder belongs to it: an environment that was moved does not work.
+# The folder belongs to it: an environment that was moved does not work. So does what else is asked for, the Celery
+# workers of several machines.
+extras=(--extra celery)
 fingerprint=$({
-    printf '%s\n' "$repository"
+    printf '%s\n' "$repository" "${extras[@]}"
     cat uv.lock pyproject.toml
 } | sha256sum | cut -d ' ' -f 1)
 if [ -z "${S4C_PYTHON:-}" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$fingerprint" ] &&
@@ -112,7 +114,7 @@ fi
 python=$(find_python)
 uv=$(find_uv "$python")
 say "installing the locked environment into .venv with $python (minutes the first time)"
-UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never "$uv" sync --locked --python "$python" ||
+UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never "$uv" sync --locked "${extras[@]}" --python "$python" ||
     fail "uv sync failed (message above); when it speaks of the network, check the package index settings"
 printf '%s\n' "$fingerprint" >"$stamp"
 say "ready: $(.venv/bin/python -V) in .venv"

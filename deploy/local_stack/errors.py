@@ -11,6 +11,12 @@ class PostgresMissingError(Sen4capError, FileNotFoundError):
     code = "postgres_missing"
 
 
+class RedisMissingError(Sen4capError, FileNotFoundError):
+    """No Redis is on this machine and none can be installed."""
+
+    code = "redis_missing"
+
+
 class DatabaseServerError(Sen4capError, ConnectionError):
     """The given PostgreSQL server cannot be used."""
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local_stack import apt
 from deploy.local_stack.errors import PostgresMissingError
 
 OLDEST = 15
 DEBIAN_ROOT = Path("/usr/lib/postgresql")
 DEBIAN_SHARE = Path("/usr/share/postgresql")
-# Another apt at work (unattended upgrades on a fresh machine) is waited for.
-_APT_GET = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
 _NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/sen4cap-bootstrap.conf")
 
 
@@ -76,28 +75,19 @@ def find_or_install(
     Parameters
     ----------
     privilege : says what to put before a command to run it as root, None when that is impossible
-        (:func:`root_prefix` by default); it is given the search path.
+        (:func:`apt.root_prefix` by default); it is given the search path.
     cluster_switch : file that keeps the package from creating a cluster of its own; there only meanwhile.
     """
     path = environ.get("PATH")
     try:
         return find_binaries(root, share, path)
     except PostgresMissingError as missing:
-        prefix = (privilege or root_prefix)(path)
+        prefix = (privilege or apt.root_prefix)(path)
         if prefix is None or shutil.which("apt-get", path=path) is None:
             raise
         say(f"{missing.message}; installing it with apt")
         _install([*prefix], environ, cluster_switch, say)
     return find_binaries(root, share, path)
-
-
-def root_prefix(path: str | None) -> list[str] | None:
-    """How to run a command as root here without being asked for a password; None when that is impossible."""
-    if os.geteuid() == 0:
-        return []
-    if shutil.which("sudo", path=path) and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
-        return ["sudo", "-n"]
-    return None
 
 
 def choose_package_version(search_output: str) -> int | None:
@@ -107,11 +97,10 @@ def choose_package_version(search_output: str) -> int | None:
 
 
 def _install(prefix: list[str], environ: Mapping[str, str], switch: Path, say: Callable[[str], None]) -> None:
-    env = {**environ, "DEBIAN_FRONTEND": "noninteractive"}
-    _apt([*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *_APT_GET, "update"], env)
+    _done(apt.update(prefix, environ))
     search = subprocess.run(
         ["apt-cache", "search", "--names-only", r"^postgresql-[0-9]+-postgis-3$"],
-        env=env,
+        env=dict(environ),
         capture_output=True,
         text=True,
         check=True,
@@ -135,21 +124,15 @@ def _install(prefix: list[str], environ: Mapping[str, str], switch: Path, say: C
             check=True,
         )
     try:
-        install = [*_APT_GET, "-y", "--no-install-recommends", "install", *packages]
-        _apt([*prefix, "env", "DEBIAN_FRONTEND=noninteractive", *install], env)
+        _done(apt.install(prefix, environ, packages))
     finally:
         if not already:
             subprocess.run([*prefix, "rm", "-f", str(switch)], check=True)
 
 
-def _apt(command: list[str], env: Mapping[str, str]) -> None:
-    done = subprocess.run(command, env=dict(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
-        raise PostgresMissingError(
-            f"{' '.join(command)} failed with exit code {done.returncode}: {' '.join(last)}",
-            hint="repair apt, or set S4C_DATABASE_URL to a server that has PostGIS",
-        )
+def _done(trouble: str | None) -> None:
+    if trouble is not None:
+        raise PostgresMissingError(trouble, hint="repair apt, or set S4C_DATABASE_URL to a server that has PostGIS")
 
 
 def _version(folder: Path) -> int | None:

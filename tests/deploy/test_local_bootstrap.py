@@ -74,7 +74,7 @@ def test_it_installs_the_locked_environment_once_and_again_only_when_the_lock_ch
     assert bootstrap(checkout).stderr == ""
     calls = (checkout / "calls").read_text().splitlines()
     assert len(calls) == 1
-    assert calls[0].startswith("1 unset sync --locked --python ")
+    assert calls[0].startswith("1 unset sync --locked --extra celery --python ")
 
     (checkout / "uv.lock").write_text("version = 2\n")
     assert bootstrap(checkout).returncode == 0
