@@ -181,7 +181,22 @@ def _documentation(entry: DagEntry) -> str:
         + (f" Run it with `s4c season backfill {entry.site} {entry.season}`." if entry.phase == "past" else ""),
         f"* Why a run waits: `s4c jobs list --site {entry.site}`, or the log of the task `open`.",
     ]
+    if entry.enabled:
+        lines.insert(-1, f"* Backfill here: *Trigger*, then *Backfill*. {_dates_of_backfill(entry)}")
     if entry.sources:
         lines.append(f"* Data sources: {', '.join(entry.sources)}")
     lines += ["", "Parameters of a run by hand: the fields of the trigger form; all others in `settings`, by key."]
     return "\n".join(lines)
+
+
+def _dates_of_backfill(entry: DagEntry) -> str:
+    """Say what *From* and *To* of Airflow's form must be: it knows neither the season's dates nor the policies."""
+    if entry.interval is not None:
+        return f"*From* {entry.interval[0]} *To* {entry.interval[1]} takes the whole season."
+    if not entry.dates:
+        return "This season has no due date."
+    first, last = entry.dates[0], entry.dates[-1]
+    return (
+        f"Due dates: {len(entry.dates)}, {first} to {last}. *From* and *To* {last} 00:00 UTC runs the last one "
+        f"(`final_only`, usual in a season that is over); *From* {first} *To* {last} runs all in order (`replay_all`)."
+    )

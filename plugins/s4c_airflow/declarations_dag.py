@@ -62,8 +62,8 @@ def declarations_form() -> dict[str, Param]:
             type="string",
             minLength=1,
             title="File",
-            description_md=(
-                "Path that the workers can read, or a name in the site's upload folder (`site.upload-path`): zipped "
+            description=(
+                "Path that the workers can read, or a name in the site's upload folder (site.upload-path): zipped "
                 "Shapefile, GeoPackage (also zipped), GeoParquet, FlatGeobuf or GeoJSON."
             ),
         ),
@@ -79,8 +79,8 @@ def declarations_form() -> dict[str, Param]:
             type="string",
             enum=["update", "incremental", "replace"],
             title="Mode",
-            description_md=(
-                "`update`: parcels that the file does not have are deleted. `incremental`: they stay. `replace`: as "
+            description=(
+                "update: parcels that the file does not have are deleted. incremental: they stay. replace: as "
                 "update, and nothing else of them is kept than their numbers."
             ),
         ),
@@ -89,9 +89,9 @@ def declarations_form() -> dict[str, Param]:
             # first the type that the form shows as a field; REST takes an object too
             type=["null", "string", "object"],
             title="Columns",
-            description_md=(
-                "Which columns hold what: `parcel_id=A,B;holding=C;crop=D`, and if present `area`, `area_unit`, "
-                "`second_crop`, `organic`. Empty: as at the last import of the site, else those of a known layout."
+            description=(
+                "Which columns hold what: parcel_id=A,B;holding=C;crop=D, and if present area, area_unit, "
+                "second_crop, organic. Empty: as at the last import of the site, else those of a known layout."
             ),
             properties={role: _column_schema(role) for role in COLUMNS},
             required=["parcel_id", "crop"],
@@ -118,13 +118,14 @@ def _column_schema(role: str) -> dict[str, Any]:
 
 def _settings_schema() -> dict[str, Any]:
     return {
-        "type": "object",
+        # null: else the form marks it as required
+        "type": ["null", "object"],
         "title": "Further settings",
-        "description_md": (
+        "description": (
             "How the file is read, where it does not say so itself, for example "
-            '`{"encoding": "cp1250", "epsg": 5514}`. `layer`: of a file with several; `country`: ISO code of three '
-            "letters, for the encoding; `na_is_crop`: the text NA is a crop code; `profile`: `default` or "
-            "`reference`; `code_normalisation`: rule for crop codes as a report proposed it."
+            '{"encoding": "cp1250", "epsg": 5514}. layer: of a file with several; country: ISO code of three '
+            "letters, for the encoding; na_is_crop: the text NA is a crop code; profile: default or "
+            "reference; code_normalisation: rule for crop codes as a report proposed it."
         ),
         "properties": {
             "layer": {"type": "string", "minLength": 1},

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from s4c_lib.parameters import REGISTRY, Scope
+from s4c_lib.parameters.model import Kind, Parameter
 
 MOST_FIELDS = 6
 FORCE = "force"
@@ -30,13 +31,15 @@ def _settings_schema(processor: str) -> dict[str, Any]:
     if processor != "ingest":
         # a seventh field would push a parameter of the processor out of the form
         properties[FORCE] = {"type": "boolean"}
-        more = f" `{FORCE}: true` runs it although nothing has changed since the last success."
+        more = f' {{"{FORCE}": true}} runs it although nothing has changed since the last success.'
     return {
-        "type": "object",
+        # null: else the form marks it as required
+        "type": ["null", "object"],
         "title": "Further settings",
-        "description_md": (
-            f"Values of this run alone, by key, for example `{EXAMPLES.get(processor, EXAMPLE)}`. "
-            f"Keys, bounds and meanings: `docs/parameters.md`, or `s4c config list`.{more}"
+        # not description_md: the form prints code in boxes that cover the line above
+        "description": (
+            f"Values of this run alone, by key, for example {EXAMPLES.get(processor, EXAMPLE)}. "
+            f"Keys, bounds and meanings: docs/parameters.md, or s4c config list.{more}"
         ),
         "properties": properties,
         "additionalProperties": False,
@@ -57,46 +60,66 @@ def form(processor: str) -> dict[str, Param]:
         fields = {
             "satellites": Param(
                 [],
-                type="array",
+                type=["null", "array"],
                 items={"type": "string", "enum": ["s1", "s2", "l8"]},
                 uniqueItems=True,
+                # what the field offers
+                examples=["s1", "s2", "l8"],
+                values_display={"s1": "Sentinel-1", "s2": "Sentinel-2", "l8": "Landsat 8 and 9"},
                 title="Satellites",
-                description="Only these (s1, s2, l8); all when empty",
+                description="Only these; all when empty",
             ),
             "requery": Param(
-                False, type="boolean", title="Search again", description="Search settled windows once more too"
+                False,
+                type=["null", "boolean"],
+                title="Search again",
+                description="Also the time windows of the season that have been searched to their end",
             ),
         }
     else:
         fields = {
-            "as_of": Param(
-                None,
-                type=["null", "string"],
-                format="date",
-                title="As of",
-                description="Last acquisition date used; the due date, or today, when empty",
-            ),
             "interval_start": Param(
                 None,
                 type=["null", "string"],
                 format="date",
-                title="From",
-                description="First acquisition date used; the season's start when empty",
+                title="Acquisitions from",
+                description="First day whose images are used; the season's start when empty (interval_start)",
+            ),
+            "as_of": Param(
+                None,
+                type=["null", "string"],
+                format="date",
+                title="Acquisitions until",
+                description=(
+                    "Last day whose images are used; when empty the due date of a backfill's run, else today, "
+                    "at most the season's end (as_of)"
+                ),
             ),
         }
-    for parameter in REGISTRY.form_parameters(processor)[: MOST_FIELDS - len(fields) - 1]:
-        schema = REGISTRY.json_schema(parameter)
-        schema.pop("default", None)
-        fields[parameter.key] = Param(None, **_nullable(schema))
+    shown = REGISTRY.form_parameters(processor)[: MOST_FIELDS - len(fields) - 1]
+    for parameter in sorted(shown, key=lambda one: one.label):
+        fields[parameter.key] = Param(None, **_field(parameter))
     fields["settings"] = Param({}, **_settings_schema(processor))
     return fields
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """Let a field stay empty."""
-    kind = schema.get("type", "string")
+def _field(parameter: Parameter) -> dict[str, Any]:
+    """Return the schema of a parameter's field, which may stay empty."""
+    schema = REGISTRY.json_schema(parameter)
+    schema.pop("default", None)
+    kind = schema["type"]
     types = kind if isinstance(kind, list) else [kind]
-    widened = {**schema, "type": ["null", *(name for name in types if name != "null")]}
-    if "enum" in widened:
-        widened["enum"] = [None, *(value for value in widened["enum"] if value is not None)]
-    return widened
+    schema["type"] = ["null", *(name for name in types if name != "null")]
+    if "enum" in schema:
+        schema["enum"] = [None, *(value for value in schema["enum"] if value is not None)]
+        schema["values_display"] = {"null": "as configured"}
+    if "enum" in schema.get("items", {}):
+        schema["examples"] = list(schema["items"]["enum"])
+    about = [schema["description"]]
+    if parameter.bounds and (parameter.minimum is not None or parameter.maximum is not None):
+        about.append(f"Allowed: {parameter.bounds}.")
+    if parameter.kind is Kind.BOOL:
+        about.append("Off and left alone: as configured.")
+    # the name that REST and the reference page know it by
+    about.append(f"({parameter.key})")
+    return {**schema, "title": parameter.label, "description": " ".join(about)}

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from s4c_airflow.polling_trigger import SHORTEST_FIRST_CHECK_SECONDS, PollingTrigger
 
 if TYPE_CHECKING:
     from s4c_lib.catalog.database import Database
     from s4c_lib.ingest.remote import Access
     from s4c_lib.ingest.staging import Standing
 
-# A trigger that fires within seconds of the deferral makes Airflow fail runs now and then.
-SHORTEST_FIRST_CHECK_SECONDS = 10.0
 
-
-class StagedTrigger(BaseTrigger):
+class StagedTrigger(PollingTrigger):
     """Fires when something ordered from a source can be fetched, or nothing more will come by itself.
 
     Of all triggers that wait for a source, one in each ``staging.poll_seconds`` asks it; what came online is queued
@@ -29,11 +24,9 @@ class StagedTrigger(BaseTrigger):
     ----------
     job_id : number of the ingest job.
     source : name of the data source.
-    connection_id : Airflow connection of the domain database.
-    first_check_seconds : pause before the first look, never below 10.
-    poll_seconds : pause between looks.
     fruitless : how often in a row the task waited in vain, handed back in the event.
     until : ISO time, UTC, after which nothing is waited for; None waits as long as something may come.
+    The others : see `PollingTrigger`.
     """
 
     def __init__(
@@ -46,12 +39,9 @@ class StagedTrigger(BaseTrigger):
         fruitless: int = 0,
         until: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(connection_id, first_check_seconds, poll_seconds)
         self.job_id = job_id
         self.source = source
-        self.connection_id = connection_id
-        self.first_check_seconds = max(SHORTEST_FIRST_CHECK_SECONDS, first_check_seconds)
-        self.poll_seconds = poll_seconds
         self.fruitless = fruitless
         self.until = until
 
@@ -62,41 +52,31 @@ class StagedTrigger(BaseTrigger):
             {
                 "job_id": self.job_id,
                 "source": self.source,
-                "connection_id": self.connection_id,
-                "first_check_seconds": self.first_check_seconds,
-                "poll_seconds": self.poll_seconds,
                 "fruitless": self.fruitless,
                 "until": self.until,
+                **self.polling(),
             },
         )
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to do; say in the log each time what is waited for changes."""
+    @property
+    def subject(self) -> str:
+        """What is waited for, for the log."""
+        return self.source
+
+    async def look(self, database: Database) -> tuple[bool, str]:
+        """Ask the source, and return whether there is something to do, and what is left."""
         from operators.accounts import access_in_triggerer
-        from s4c_lib.catalog.database import Database
-        from s4c_lib.errors import DatabaseUnavailableError
 
-        connection = await BaseHook.aget_connection(self.connection_id)
-        database = Database(connection.get_uri())
-        said = ""
-        await asyncio.sleep(self.first_check_seconds)
-        while True:
-            try:
-                access = await access_in_triggerer(await asyncio.to_thread(self._connection_ids, database))
-                left = await asyncio.to_thread(self._look, database, access)
-                text = left.text
-                done = left.can_fetch or not left.worth_waiting
-            except DatabaseUnavailableError as error:
-                text, done = error.one_line, False
-            if done or self._too_late():
-                yield TriggerEvent({"text": text, "fruitless": self.fruitless})
-                return
-            if text != said:
-                self.log.info("%s: %s", self.source, text)
-                said = text
-            await asyncio.sleep(self.poll_seconds)
+        access = await access_in_triggerer(await asyncio.to_thread(self._connection_ids, database))
+        left = await asyncio.to_thread(self._look, database, access)
+        return left.can_fetch or not left.worth_waiting, left.text
 
-    def _too_late(self) -> bool:
+    def event(self, text: str) -> dict[str, Any]:
+        """Return what the task is told that goes on."""
+        return {"text": text, "fruitless": self.fruitless}
+
+    def too_late(self) -> bool:
+        """Whether ``until`` is past."""
         from s4c_lib.ingest.clock import utc_now
 
         return self.until is not None and utc_now() >= datetime.fromisoformat(self.until)

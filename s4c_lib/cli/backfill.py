@@ -21,7 +21,7 @@ from s4c_lib.scheduling.schedules import CatchupPolicy, catch_up, default_policy
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from s4c_lib.airflow_api import AirflowApi, Run
+    from s4c_lib.airflow_api import AirflowApi, Backfill, Run
     from s4c_lib.catalog.seasons import Season
     from s4c_lib.catalog.sites import Site
     from s4c_lib.manifest import DagEntry
@@ -39,6 +39,7 @@ class PlannedBackfill:
     policy : which of the dates already due are run; ``all`` for ingest, which runs every interval.
     superseded : dates left out by the policy.
     dates : logical dates Airflow says it would run.
+    number : Airflow's number of it, once it is created; from the start when it is one that is under way already.
     """
 
     processor: str
@@ -143,19 +144,24 @@ def check(
     reprocess: str,
     progress: Step,
     *,
+    take_up: bool,
     patience: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[str]:
     """Return the logical dates that a backfill would run now; waits for a DAG that Airflow has not read yet.
 
+    Parameters
+    ----------
+    take_up : a backfill of the same dates that is under way becomes this one, ``plan.number``, with what is left of it.
+
     Raises
     ------
-    ConflictError : the DAG is paused, or a backfill of it is under way.
+    ConflictError : the DAG is paused, or another backfill of it is under way.
     AirflowApiError : Airflow does not know the DAG in time.
     """
     waited = 0.0
     while True:
-        found = _look(api, plan, reprocess)
+        found = _look(api, plan, reprocess, take_up)
         if found is not None:
             progress(0, 0, f"{plan.dag_id}: {len(found)} runs")
             return found
@@ -170,7 +176,7 @@ def check(
         waited += pause
 
 
-def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> list[str] | None:
+def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str, take_up: bool) -> list[str] | None:
     """Return what a backfill would run, or None when Airflow has yet to read the DAG or to close a backfill."""
     try:
         known = api.dag(plan.dag_id)
@@ -187,19 +193,29 @@ def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> list[str] |
         if not api.has_active_runs(plan.dag_id):
             # its runs have ended; Airflow closes it within the minute
             return None
-        raise ConflictError(
-            f"Backfill {running[0].id} of {plan.dag_id} ({running[0].from_date[:10]} to {running[0].to_date[:10]}) is "
-            "under way.",
-            hint="wait until it ends, or cancel it in Airflow",
-        )
+        if not (take_up and _same_dates(running[0], plan)):
+            raise ConflictError(
+                f"Backfill {running[0].id} of {plan.dag_id} ({running[0].from_date[:10]} to {running[0].to_date[:10]}) "
+                "is under way.",
+                hint="the same command with --wait follows it; else wait until it ends, or cancel it in Airflow",
+            )
+        plan.number = running[0].id
     try:
         dates = api.preview_backfill(plan.dag_id, plan.from_date, plan.to_date, reprocess=reprocess)
     except (NotFoundError, InputError):
         # an unscheduled version of the DAG is in force until Airflow reads the manifest again
         return None
-    if not dates and not api.runs_between(plan.dag_id, plan.from_date, plan.to_date):
+    runs = api.runs_between(plan.dag_id, plan.from_date, plan.to_date)
+    if not dates and not runs:
         return None
+    if plan.number is not None:
+        dates += [run.logical_date.isoformat() for run in runs if run.state in ACTIVE_RUN_STATES]
     return sorted(dates)
+
+
+def _same_dates(running: Backfill, plan: PlannedBackfill) -> bool:
+    first, last = (datetime.fromisoformat(text) for text in (running.from_date, running.to_date))
+    return (first, last) == (plan.from_date, plan.to_date)
 
 
 def create(api: AirflowApi, plan: PlannedBackfill, reprocess: str) -> int:

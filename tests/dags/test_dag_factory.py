@@ -77,6 +77,8 @@ def test_a_disabled_season_keeps_its_tasks_and_loses_its_schedule(
     assert not running.catchup
     assert set(running.tags) == {"alpha", "2025", "s4c_l4a"}
     assert "s4c season backfill alpha 2025" in str(running.doc_md)
+    assert "Due dates: 7, 2025-04-28 to 2025-10-28." in str(running.doc_md), "for Airflow's backfill form"
+    assert "Due dates" not in str(stopped.doc_md), "without a schedule Airflow takes no backfill"
 
 
 def test_transfers_of_a_current_season_go_before_those_of_a_past_one() -> None:

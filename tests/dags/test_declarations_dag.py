@@ -14,7 +14,6 @@ import pytest
 import shapely
 from airflow.sdk import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
-from pyproj import Transformer
 
 from operators.declarations import TASK, ImportDeclarationsOperator, progress_lines
 from s4c_airflow.dag_factory import build as build_dag
@@ -24,15 +23,11 @@ from s4c_airflow.report_pages import is_report, report_url
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.parcel_sets import active_set
-from s4c_lib.catalog.sites import Site, add_site, get_site
+from s4c_lib.catalog.sites import Site, get_site
 from s4c_lib.errors import DatabaseUnavailableError
-from s4c_lib.geography.sentinel2_tiles import select_tiles
-from s4c_lib.synthetic.landscape.country import make_landscape
-from s4c_lib.synthetic.landscape.declarations import write_declarations
-from s4c_lib.synthetic.window import window_of
 from tests.dags.conftest import Build, declarations_of, entries, manifest_of
+from tests.synthetic_delivery import add_kempen, deliver
 
-TILES = ["31UFS", "31UFT"]
 COLUMNS = "parcel_id=FUNCTIONEE; holding=FakeBRSnr; crop=GRONDBEDEK"
 
 
@@ -117,28 +112,13 @@ def test_a_run_without_file_or_year_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("delivered")
-    write_declarations(make_landscape(window_of(TILES, 3000).grid, 200, 3), folder, 3)
-    return folder
+    return deliver(tmp_path_factory.mktemp("delivered"))
 
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path) -> Site:
-    window = window_of(TILES, 6000)
-    to_degrees = Transformer.from_crs(window.grid.epsg, 4326, always_xy=True)
-    box = shapely.transform(shapely.box(*window.grid.bounds), to_degrees.transform, interleaved=False)
-    extent = shapely.multipolygons([box])
     with database.begin() as connection:
-        made = add_site(
-            connection,
-            name="Kempen",
-            short_name="kempen",
-            geometry=extent,
-            search_geometry=extent,
-            area_km2=36,
-            tiles=select_tiles(extent, 1.0),
-            actor="test",
-        )
+        made = add_kempen(connection)
         set_value(connection, "storage.products_path", str(tmp_path / "products"), actor="test")
         set_value(connection, "site.upload-path", str(tmp_path / "uploads" / "{site}"), actor="test")
         return get_site(connection, made.short_name)

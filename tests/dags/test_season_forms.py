@@ -19,7 +19,7 @@ def test_a_run_is_forced_among_the_settings_and_no_field_of_the_processor_makes_
     for processor in ("s4c_l4a", "s4c_l4b", "s4c_l4c"):
         fields = copy.deepcopy(form(processor))
         assert {parameter.key for parameter in REGISTRY.form_parameters(processor)} < set(fields)
-        assert "force: true" in fields["settings"].schema["description_md"]
+        assert '{"force": true}' in fields["settings"].description
         fields["settings"].value = {"force": True}
         ParamsDict(fields).validate()
         fields["settings"].value = {"force": "perhaps"}
