@@ -22,9 +22,9 @@ from typing import Any, Final
 import structlog
 
 from s4c_lib.errors import StorageError
+from s4c_lib.progress import Progress, silent
 
 Kernel = Callable[..., Any]
-Progress = Callable[[int, int, str], None]  # modules done, in all, the one just done
 log = structlog.get_logger(__name__)
 
 # Modules with kernels: each has a function `warm_up` that calls every kernel of it once, on the smallest input, with
@@ -52,10 +52,6 @@ _LIBRARIES: Final = ("numba", "llvmlite", "numpy")
 _PREFIX: Final = "kernels-"
 _DONE: Final = "complete"
 _CPU: Final = Path("/proc/cpuinfo")
-
-
-def _silent(done: int, total: int, module: str) -> None:
-    """Show nothing."""
 
 
 @cache
@@ -127,7 +123,7 @@ def keep_in(root: Path) -> None:
         log.warning("compiled kernels are not kept", error=error.one_line)
 
 
-def compile_into(root: Path, progress: Progress = _silent) -> tuple[Path, bool]:
+def compile_into(root: Path, progress: Progress = silent) -> tuple[Path, bool]:
     """Compile every kernel there is into the folder of their fingerprint, unless that was done; old folders go.
 
     Returns
@@ -152,7 +148,7 @@ def compile_into(root: Path, progress: Progress = _silent) -> tuple[Path, bool]:
     return folder, True
 
 
-def compile_all(progress: Progress = _silent) -> int:
+def compile_all(progress: Progress = silent) -> int:
     """Compile every kernel there is, or load what is compiled already; returns the number of modules."""
     for number, name in enumerate(KERNEL_MODULES, 1):
         import_module(name).warm_up()

@@ -20,7 +20,7 @@ from s4c_lib.crop_type.model import CropModel
 from s4c_lib.crop_type.prediction import Ranking, out_of_bag_probabilities, probabilities, rank
 from s4c_lib.crop_type.strategies import CALIBRATION, VALIDATION, Split, split
 from s4c_lib.errors import InputError
-from s4c_lib.progress import Progress
+from s4c_lib.progress import Progress, silent
 
 __all__ = ["CALIBRATION", "UNKNOWN", "VALIDATION", "Classification", "CropParcels", "CropSettings", "classify"]
 
@@ -94,7 +94,7 @@ def classify(
     settings: CropSettings,
     *,
     threads: int = 1,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> Classification:
     """Learn the declared crops and predict the crop of every eligible parcel.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from s4c_lib.parcels.crop_lut import CropLut
-
-NO_HOLDING: Final = "no holding is declared"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from s4c_lib.crop_type.learning_settings import PREFIX, CropSettings
 from s4c_lib.crop_type.prediction import probabilities
 from s4c_lib.crop_type.strategies import class_generator
 from s4c_lib.errors import InputError
+from s4c_lib.progress import Progress, silent
 
 Floats = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
@@ -91,7 +92,7 @@ def out_of_fold(
     *,
     names: Sequence[str] = (),
     threads: int = 1,
-    progress: Callable[[int, int, str], None] = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> OutOfFold:
     """Predict the asked parcels of each fold by a forest of the training parcels of all other folds.
 

@@ -6,7 +6,7 @@ because it copies the matrix, tells nothing of its progress, and forgets which r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from s4c_lib.crop_type.discriminant import Discriminant, discriminant
 from s4c_lib.crop_type.learning_settings import CropSettings
 from s4c_lib.crop_type.oversampling import Synthetic, oversample
+from s4c_lib.progress import Progress, silent
 
 Floats = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
@@ -64,7 +65,7 @@ def train(
     *,
     names: Sequence[str] = (),
     threads: int = 1,
-    progress: Callable[[int, int, str], None] = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> Forest:
     """Train a forest on calibration parcels and the synthetic ones made of them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +14,7 @@ from s4c_lib.crop_type.crop_parcels import UNKNOWN
 from s4c_lib.crop_type.discriminant import Discriminant
 from s4c_lib.crop_type.forest import Forest
 from s4c_lib.crop_type.imputation import Imputation
+from s4c_lib.progress import Progress, silent
 
 Floats = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
@@ -31,7 +32,7 @@ def probabilities(
     *,
     discriminant: Discriminant | None = None,
     threads: int = 1,
-    progress: Callable[[int, int, str], None] = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> Floats:
     """Return the mean class frequencies of the leaves, float32 (rows, C); the same for any number of threads.
 

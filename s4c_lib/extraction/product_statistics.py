@@ -78,15 +78,7 @@ def l3b_statistics(
                 raise ProductCorruptError(f"{rasters[item.variable]} and {flags} differ in size", hint="make L3B again")
             counted = options.on_grid(item, grid.pixel)
             index = choose(indexes.on(grid, counted.buffer_m, tile=tile))
-            found = statistics_of(
-                index,
-                values,
-                **encoding,
-                land=land,
-                zero_is_no_data=options.zero_is_no_data,
-                quartiles=bool(options.quartiles),
-            )
-            yield VariableStatistics(counted, grid, options.kept(found))
+            yield VariableStatistics(counted, grid, _over_land(index, values, encoding, land, options))
 
 
 def band_statistics(
@@ -104,15 +96,7 @@ def band_statistics(
             for item in (one for one in wanted if one.pixel == pixel):
                 values, encoding = _band(pixels, item.variable)
                 index = choose(indexes.on(pixels.grid, item.buffer_m, tile=scene.tile))
-                found = statistics_of(
-                    index,
-                    values,
-                    **encoding,
-                    land=land,
-                    zero_is_no_data=options.zero_is_no_data,
-                    quartiles=bool(options.quartiles),
-                )
-                yield VariableStatistics(item, pixels.grid, options.kept(found))
+                yield VariableStatistics(item, pixels.grid, _over_land(index, values, encoding, land, options))
 
 
 def radar_statistics(
@@ -137,6 +121,25 @@ def radar_statistics(
     else:
         found = backscatter_statistics(index, values, quantity=cast(Quantity, raster.quantity), **encoding)
     return VariableStatistics(counted, grid, options.kept(found))
+
+
+def _over_land(
+    index: PixelIndex,
+    values: npt.NDArray[Any],
+    encoding: Mapping[str, Any],
+    land: npt.NDArray[np.uint8],
+    options: StatisticsOptions,
+) -> ParcelStatistics:
+    """Statistics of the pixels whose flags are 0."""
+    found = statistics_of(
+        index,
+        values,
+        **encoding,
+        land=land,
+        zero_is_no_data=options.zero_is_no_data,
+        quartiles=bool(options.quartiles),
+    )
+    return options.kept(found)
 
 
 def _band(pixels: ScenePixels, variable: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import Connection, text
+
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.data_sources import DataSource, sources_for
 from s4c_lib.catalog.database import Database
@@ -63,6 +65,14 @@ class IngestContext:
         first = min(item.date_from for item in spans)
         last = max(item.date_to for item in spans)
         return midnight(first), midnight(last + timedelta(days=1))
+
+
+def is_served(connection: Connection, context: IngestContext) -> bool:
+    """Tell whether the season and its site are enabled now: a run that began before ends what it has, and no more."""
+    statement = text(
+        "SELECT s.enabled AND t.enabled FROM s4c.season s JOIN s4c.site t ON t.id = s.site_id WHERE s.id = :id"
+    )
+    return bool(connection.execute(statement, {"id": context.season.id}).scalar_one_or_none())
 
 
 def load_context(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -12,15 +13,15 @@ from s4c_lib.catalog import derivations
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.derivations import Derivation, WorkKey
 from s4c_lib.errors import DatabaseUnavailableError, DiskFullError, LeaseLostError, NotFoundError, Sen4capError
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import IngestContext, is_served
 from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.preprocessing.executor import NEVER_RETRIED
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason, reason_of
 
 log = structlog.get_logger(__name__)
 
-Progress = Callable[[int, int, str], None]
-"""Called with (pieces done, pieces of this chunk or 0 when unknown, name)."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -39,6 +40,11 @@ class DeriveOutcome:
     put_off: int = 0
     seconds: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
+
+    def count_failure(self, reason: Reason) -> None:
+        """Count a piece that failed."""
+        self.failed += 1
+        self.reasons[str(reason)] = self.reasons.get(str(reason), 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ def work_off(
     Parameters
     ----------
     make : makes one piece and registers it; gives its name and what came of it.
+    progress : told how many of ``limit`` are done (0 where there is none), and the name.
 
     Raises
     ------
@@ -79,6 +86,8 @@ def work_off(
 
     def take() -> Taken | None:
         with database.begin() as connection:
+            if not is_served(connection, context):
+                return None
             piece = derivations.claim(connection, key, owner=owner, now=clock(), lease_seconds=lease_seconds)
         if piece is None:
             return None
@@ -120,14 +129,41 @@ def one_after_another(
             progress(done, limit or 0, name)
 
 
-def unforeseen(error: Exception, name: str) -> tuple[Reason, str]:
-    """Log an error nobody thought of, and return the reason and text it is recorded under.
+def attempted(
+    make: Callable[[], T], name: str, *, give_back: Callable[[], object], failed: Callable[[Reason, str], None]
+) -> T | None:
+    """Return what was made of a piece, or None where it failed and that was recorded.
 
-    A fault of ours that only this product shows must not keep the others from being made.
+    A fault of ours that only this piece shows must not keep the others from being made.
+
+    Parameters
+    ----------
+    give_back : frees what this worker holds, the try not counted. failed : records a reason and a text.
+
+    Raises
+    ------
+    DiskFullError, after the piece was given back: the next one would meet it too.
+    LeaseLostError, DatabaseUnavailableError : nothing can be recorded.
     """
-    log.exception("unforeseen error", work=name)
-    reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
-    return reason, f"{type(error).__name__}: {' '.join(str(error).split())}"
+    try:
+        return make()
+    except (LeaseLostError, DatabaseUnavailableError):
+        raise
+    except DiskFullError:
+        give_back()
+        raise
+    except Sen4capError as error:
+        failed(reason_of(error), error.one_line)
+    except Exception as error:
+        log.exception("unforeseen error", work=name)
+        reason = Reason.OUT_OF_MEMORY if isinstance(error, MemoryError) else Reason.INTERNAL
+        failed(reason, f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return None
+
+
+def retry_pause(context: IngestContext) -> timedelta:
+    """Return how long a piece that failed is left alone."""
+    return timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
 
 
 def _one(
@@ -141,7 +177,8 @@ def _one(
 ) -> str:
     name = f"product {piece.product_id} {piece.tile}"
     began = clock()
-    try:
+
+    def keep_and_make() -> tuple[str, Made]:
         with kept_alive(
             database,
             context,
@@ -149,20 +186,21 @@ def _one(
             clock,
             f"{piece.processor} of {name}",
         ):
-            name, made = make(piece)
-    except (LeaseLostError, DatabaseUnavailableError):
-        raise
-    except DiskFullError:
+            return make(piece)
+
+    def give_back() -> None:
         with database.begin() as connection:
             derivations.give_back(connection, owner)
-        raise
-    except Sen4capError as error:
-        _record(database, context, piece, owner, reason_of(error), error.one_line, clock(), outcome)
+
+    done = attempted(
+        keep_and_make,
+        name,
+        give_back=give_back,
+        failed=lambda reason, text: _record(database, context, piece, owner, reason, text, clock(), outcome),
+    )
+    if done is None:
         return name
-    except Exception as error:  # noqa: BLE001 - see unforeseen
-        reason, text = unforeseen(error, name)
-        _record(database, context, piece, owner, reason, text, clock(), outcome)
-        return name
+    name, made = done
     with database.begin() as connection:
         derivations.finish(connection, piece.id, owner=owner, output_product_id=made.product_id)
     outcome.made += not made.empty
@@ -188,7 +226,6 @@ def _record(
     outcome: DeriveOutcome,
 ) -> None:
     retryable = reason not in NEVER_RETRIED
-    pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
     with database.begin() as connection:
         derivations.fail(
             connection,
@@ -197,10 +234,9 @@ def _record(
             reason=str(reason),
             error=text,
             retryable=retryable,
-            next_attempt_at=now + pause if retryable else None,
+            next_attempt_at=now + retry_pause(context) if retryable else None,
         )
-    outcome.failed += 1
-    outcome.reasons[str(reason)] = outcome.reasons.get(str(reason), 0) + 1
+    outcome.count_failure(reason)
     log.warning(
         "not made", processor=piece.processor, product=piece.product_id, tile=piece.tile, reason=str(reason), error=text
     )

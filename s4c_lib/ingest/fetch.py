@@ -21,11 +21,12 @@ from s4c_lib.catalog.transfer_faults import fault_of
 from s4c_lib.errors import DiskFullError, InputError, LeaseLostError, NotFoundError, ProductGoneError, Sen4capError
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.clock import utc_now as utc_now
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import IngestContext, is_served
 from s4c_lib.ingest.fetch_remote import fetch_remote, name_of
 from s4c_lib.ingest.lease import Extend, kept_alive
 from s4c_lib.ingest.remote import Access, RemoteSources
 from s4c_lib.ingest.room import downloads_folder, guard_downloads
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.model import FetchMode, FetchResult
 from s4c_lib.sources.transfer import fetch_local
@@ -36,9 +37,6 @@ log = structlog.get_logger(__name__)
 # For planning only: what a copy moves in a second, and what each product costs besides.
 PLANNED_BYTES_PER_SECOND = 50e6
 PLANNED_SECONDS_EACH = 0.2
-
-Progress = Callable[[int, int, str], None]
-"""Called with (products done, products of this chunk or 0 when unknown, name)."""
 
 
 @dataclass(slots=True)
@@ -120,6 +118,7 @@ def run_fetch(
     Parameters
     ----------
     access : gives the accounts of remote sources; None where there are none.
+    progress : told how many products of ``limit`` are done (0 where there is none), and the name.
 
     Raises
     ------
@@ -183,6 +182,9 @@ class _Work:
             return None
         first, stop = self.context.sensing_range()
         with self.database.begin() as connection:
+            if not is_served(connection, self.context):
+                self.outcome.held_back = "the season or its site was disabled meanwhile"
+                return None
             acquisition = transfers.claim(
                 connection,
                 self.context.site.id,

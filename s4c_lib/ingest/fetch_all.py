@@ -14,8 +14,7 @@ from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.fetch import run_fetch
 from s4c_lib.ingest.remote import Access
 from s4c_lib.ingest.staging import Standing, look_after, standing
-
-Progress = Callable[[int, int, str], None]
+from s4c_lib.progress import Progress
 
 # A source that asks to wait again and again, and gives nothing in between, is left to the next run.
 MOST_FRUITLESS_WAITS = 5

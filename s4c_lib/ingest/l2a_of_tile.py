@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,13 @@ from sqlalchemy import Connection
 
 from s4c_lib.catalog import l2a_chains
 from s4c_lib.catalog.acquisitions import Acquisition
-from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.units import Unit
 from s4c_lib.errors import ConflictError, DiskFullError, Sen4capError
 from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.executors import chain_of, executor_of, request_of
 from s4c_lib.ingest.room import guard_products
 from s4c_lib.ingest.selection import L1C_EXECUTORS
-from s4c_lib.ingest.unit_work import require_held
+from s4c_lib.ingest.unit_work import HeldUnit
 from s4c_lib.preprocessing.executor import ExecutorStatus
 from s4c_lib.preprocessing.implementations import implementation_conflict
 from s4c_lib.preprocessing.l1c_to_l2a import compute_l2a
@@ -102,14 +99,7 @@ def require_one_implementation(connection: Connection, context: IngestContext) -
         )
 
 
-def make_l2a(
-    database: Database,
-    context: IngestContext,
-    unit: Unit,
-    acquisition: Acquisition,
-    owner: str,
-    clock: Callable[[], datetime],
-) -> L2aVerdict:
+def make_l2a(held: HeldUnit) -> L2aVerdict:
     """Make the published L2A of one tile: of a ready-made product, or of an L1C by the season's program.
 
     Raises
@@ -118,6 +108,7 @@ def make_l2a(
     DiskFullError : nothing can be written, or the disk guard holds pre-processing back.
     LeaseLostError : the unit was given to another worker meanwhile; a program that ran for it has been ended.
     """
+    context, unit, acquisition = held.context, held.unit, held.acquisition
     options = PublishOptions.of(context.parameters.values, unit.config_hash)
     tile = None if unit.unit_key == "single" or acquisition.satellite != "s2" else unit.unit_key
     work = _work(context, unit, acquisition)
@@ -127,7 +118,7 @@ def make_l2a(
         # links need no room
         guard_products(context, satellite=acquisition.satellite, input_bytes=acquisition.size_bytes or 0)
     if acquisition.kind == "s2_l1c":
-        return _computed(database, context, unit, acquisition, options, folder, work, owner, clock)
+        return _computed(held, options, folder, work)
     try:
         ready = prepare_ready_made(
             Path(str(acquisition.full_path)),
@@ -136,7 +127,7 @@ def make_l2a(
             tile=tile,
             site_geometry=site,
             work_dir=work,
-            now=clock(),
+            now=held.clock(),
         )
     finally:
         remove_tree(work)
@@ -149,21 +140,12 @@ def make_l2a(
     )
 
 
-def _computed(
-    database: Database,
-    context: IngestContext,
-    unit: Unit,
-    acquisition: Acquisition,
-    options: PublishOptions,
-    folder: Path,
-    work: Path,
-    owner: str,
-    clock: Callable[[], datetime],
-) -> L2aVerdict:
+def _computed(held: HeldUnit, options: PublishOptions, folder: Path, work: Path) -> L2aVerdict:
+    context, unit, acquisition = held.context, held.unit, held.acquisition
     name = str(context.parameters["processor.l2a.s2.implementation"])
     executor = executor_of(name)
-    with database.begin() as connection:
-        chain = chain_of(connection, context, acquisition, name, unit.unit_key, today=clock().date())
+    with held.database.begin() as connection:
+        chain = chain_of(connection, context, acquisition, name, unit.unit_key, today=held.clock().date())
     if chain.waits:
         raise ChainWaitsError("the chain starts when more dates of the tile are on disk")
     if chain.previous.warning:
@@ -177,10 +159,11 @@ def _computed(
         chain,
         work_dir=work,
         output_dir=native,
-        now=clock(),
-        heartbeat=lambda _: require_held(database, unit, owner),
+        now=held.clock(),
+        heartbeat=lambda _: held.require_held(),
     )
-    result = compute_l2a(executor, request)
+    keep = bool(context.parameters["executor.processor.l2a.keep_job_folders"])
+    result = compute_l2a(executor, request, keep_work=keep)
     for text in result.warnings:
         log.warning("product has oddities", product=acquisition.source_product_name, warning=text)
     _stop_when_full(result.reason, result.text)
@@ -195,7 +178,7 @@ def _computed(
     if result.status is not ExecutorStatus.DONE or result.product_dir is None:
         return L2aVerdict(None, result.reason or Reason.INTERNAL, result.text, result.retryable, **about)
     scene = read_scene(result.product_dir, tile=unit.unit_key)
-    published = publish_l2a(scene, folder / scene.name, options, site_geometry=context.site.geometry, now=clock())
+    published = publish_l2a(scene, folder / scene.name, options, site_geometry=context.site.geometry, now=held.clock())
     if result.log_path is not None:
         about["log_path"] = published.folder / result.log_path.name
         shutil.copyfile(result.log_path, about["log_path"])

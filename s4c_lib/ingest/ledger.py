@@ -123,7 +123,10 @@ def _happened(item: Acquisition, supply: Supply, reason: str, *, left_out: bool)
         case AcquisitionState.DOWNLOADED | AcquisitionState.PROCESSING:
             return f"fetched from {source}"
         case AcquisitionState.PROCESSED:
-            return f"fetched from {source} and processed"
+            kept = "" if item.archived_at is None else f"; archived on {item.archived_at:%Y-%m-%d}"
+            if item.removed_at is not None:
+                kept = f"; removed on {item.removed_at:%Y-%m-%d} ({item.removed_because})"
+            return f"fetched from {source} and processed{kept}"
         case AcquisitionState.PROCESSING_FAILED:
             return f"fetched from {source}; pre-processing failed{why}{told}"
     return f"not fetched from {source} in {item.attempts} tries{why}{told}"
@@ -149,6 +152,10 @@ def next_step(item: Acquisition, now: datetime, supply: Supply | None = None) ->
             return f"{text}; {retry}" if item.reason_code == Reason.BY_HAND else text
         case AcquisitionState.PROCESSED if supply.nothing_because is not None:
             return f"nothing is made of it: {explained(supply.nothing_because)}"
+        case AcquisitionState.PROCESSED if supply.made_removed is not None:
+            return f"nothing: its products were removed ({supply.made_removed}); {retry}"
+        case AcquisitionState.PROCESSED if item.removed_at is not None:
+            return "nothing: what was made of it is ready to use"
         case AcquisitionState.PROCESSING if supply.unit_fault is not None:
             due = supply.unit_due
             when = f"after {due:%Y-%m-%d %H:%M}Z" if due is not None and due > now else "by the next ingest run"

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from s4c_lib.catalog import l2a_chains, products, unit_claims, units
-from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.products import NewProduct, ProductFile
 from s4c_lib.catalog.units import Unit
-from s4c_lib.errors import (
-    DatabaseUnavailableError,
-    DiskFullError,
-    LeaseLostError,
-    ProcessorUnavailableError,
-    Sen4capError,
-)
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.derive import DeriveOutcome, Progress, Taken, one_after_another, unforeseen
+from s4c_lib.ingest.derive import DeriveOutcome
 from s4c_lib.ingest.l2a_of_tile import (
     ChainWaitsError,
     L2aVerdict,
@@ -31,14 +22,11 @@ from s4c_lib.ingest.l2a_of_tile import (
     program_slots,
     require_one_implementation,
 )
-from s4c_lib.ingest.lease import kept_alive
 from s4c_lib.ingest.register import SOFTWARE_VERSION
-from s4c_lib.ingest.unit_work import fetch_again
-from s4c_lib.preprocessing.executor import NEVER_RETRIED
+from s4c_lib.ingest.unit_work import HeldUnit, work_off_units
 from s4c_lib.preprocessing.publish_folder import PublishedL2A
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason, reason_of
-
-log = structlog.get_logger(__name__)
 
 # For planning only, measured on full tiles: most of it is JPEG 2000; a program of its own takes many times as long.
 PLANNED_BYTES_PER_SECOND = 8e6
@@ -94,144 +82,55 @@ def run_preprocess(
     ------
     DiskFullError : nothing more can be written; the tile is given back, its try not counted.
     """
-    outcome = DeriveOutcome()
-    lease = float(context.parameters["lease.seconds"])
-
-    def take() -> Taken | None:
-        with database.begin() as connection:
-            claimed = unit_claims.claim(
-                connection,
-                "l2a",
-                context.site.id,
-                owner=owner,
-                now=clock(),
-                lease_seconds=lease,
-                sensed=context.sensing_range(),
-            )
-            if not claimed:
-                return None
-            acquisition = get_acquisition(connection, claimed[0].acquisition_id)
-        name = f"{acquisition.source_product_name} {claimed[0].unit_key}"
-
-        def make() -> str:
-            _one(database, context, claimed[0], acquisition, owner, job_id, clock, outcome)
-            return name
-
-        return name, make
-
-    one_after_another(take, outcome, clock=clock, limit=limit, progress=progress)
-    return outcome
+    return work_off_units(
+        database, context, "l2a", _make, owner=owner, job_id=job_id, clock=clock, limit=limit, progress=progress
+    )
 
 
-def _one(
-    database: Database,
-    context: IngestContext,
-    unit: Unit,
-    acquisition: Acquisition,
-    owner: str,
-    job_id: int | None,
-    clock: Callable[[], datetime],
-    outcome: DeriveOutcome,
-) -> None:
-    path = Path(str(acquisition.full_path))
-    if not path.exists():
-        fetch_again(database, unit, acquisition, owner)
-        outcome.failed += 1
-        outcome.reasons[Reason.INPUT_MISSING] = outcome.reasons.get(Reason.INPUT_MISSING, 0) + 1
-        return
+def _make(held: HeldUnit) -> Callable[[], None]:
+    """Make the L2A of a tile; returns what records it."""
+    if not Path(str(held.acquisition.full_path)).exists():
+        return lambda: held.wait_for_files(held.acquisition)
     try:
-        with kept_alive(
-            database,
-            context,
-            lambda connection, until: units.heartbeat(connection, unit.id, owner=owner, until=until),
-            clock,
-            acquisition.source_product_name,
-        ):
-            verdict = make_l2a(database, context, unit, acquisition, owner, clock)
-    except (LeaseLostError, DatabaseUnavailableError):
-        raise
-    except DiskFullError:
-        with database.begin() as connection:
-            unit_claims.give_back(connection, owner)
-        raise
-    except (ChainWaitsError, ProcessorUnavailableError) as error:
-        # nothing is wrong with the product: other dates, or a setting of this worker, are missing
-        pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
-        with database.begin() as connection:
-            units.postpone(
-                connection,
-                unit.id,
-                owner=owner,
-                reason=str(reason_of(error)),
-                error=error.one_line,
-                until=clock() + pause,
-            )
-        outcome.put_off += 1
-        log.warning("put off", product=acquisition.source_product_name, error=error.one_line)
-        return
-    except Sen4capError as error:
-        reason = reason_of(error)
-        verdict = L2aVerdict(None, reason, error.one_line, reason not in NEVER_RETRIED)
-    except Exception as error:  # noqa: BLE001 - see unforeseen
-        reason, text = unforeseen(error, acquisition.source_product_name)
-        verdict = L2aVerdict(None, reason, text, retryable=True)
-    _record(database, context, unit, acquisition, verdict, owner, job_id, clock(), outcome)
+        verdict = make_l2a(held)
+    except ChainWaitsError as error:
+        reason, text = reason_of(error), error.one_line
+        return lambda: held.put_off(reason, text)
+    return lambda: _record(held, verdict)
 
 
-def _record(
-    database: Database,
-    context: IngestContext,
-    unit: Unit,
-    acquisition: Acquisition,
-    verdict: L2aVerdict,
-    owner: str,
-    job_id: int | None,
-    now: datetime,
-    outcome: DeriveOutcome,
-) -> None:
-    log_path = None if verdict.log_path is None else str(verdict.log_path)
+def _record(held: HeldUnit, verdict: L2aVerdict) -> None:
     if verdict.product is None:
-        reason = verdict.reason or Reason.INTERNAL
-        pause = timedelta(hours=float(context.parameters["processor.l2a.optical.retry-interval"]))
-        with database.begin() as connection:
-            units.fail(
-                connection,
-                unit.id,
-                owner=owner,
-                reason=str(reason),
-                error=verdict.text,
-                retryable=verdict.retryable,
-                next_attempt_at=now + pause if verdict.retryable else None,
-                cloud_pct=verdict.cloud_pct,
-                snow_pct=verdict.snow_pct,
-                log_path=log_path,
-            )
-        outcome.failed += 1
-        outcome.reasons[str(reason)] = outcome.reasons.get(str(reason), 0) + 1
-        log.warning("no L2A", product=acquisition.source_product_name, reason=str(reason), error=verdict.text)
+        held.fail(
+            verdict.reason or Reason.INTERNAL,
+            verdict.text,
+            retryable=verdict.retryable,
+            log_path=verdict.log_path,
+            cloud_pct=verdict.cloud_pct,
+            snow_pct=verdict.snow_pct,
+        )
         return
-    lease = timedelta(seconds=float(context.parameters["lease.seconds"]))
-    with database.begin() as connection:
-        # nothing is registered of a tile that is no longer this worker's
-        units.heartbeat(connection, unit.id, owner=owner, until=now + lease)
+    unit, acquisition = held.unit, held.acquisition
+    with held.database.begin() as connection:
+        held.prolong(connection)
         site_ids = products.sites_using(connection, acquisition.id)
         product_id = products.register(
-            connection, _new_product(acquisition, unit, verdict, verdict.product, job_id), site_ids
+            connection, _new_product(acquisition, unit, verdict, verdict.product, held.job_id), site_ids
         )
         products.leave_out_replaced(connection, site_ids)
         units.finish(
             connection,
             unit.id,
-            owner=owner,
+            owner=held.owner,
             product_id=product_id,
             cloud_pct=verdict.cloud_pct,
             snow_pct=verdict.snow_pct,
             executor_version=verdict.version,
-            log_path=log_path,
+            log_path=None if verdict.log_path is None else str(verdict.log_path),
         )
-        if verdict.executor == "maja" and context.parameters["processor.l2a.maja.recompute_after_late"]:
-            l2a_chains.reopen_later(connection, acquisition, unit.unit_key, actor=owner)
-    outcome.made += 1
+        if verdict.executor == "maja" and held.context.parameters["processor.l2a.maja.recompute_after_late"]:
+            l2a_chains.reopen_later(connection, acquisition, unit.unit_key, actor=held.owner)
+    held.outcome.made += 1
 
 
 def _new_product(

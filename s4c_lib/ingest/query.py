@@ -30,6 +30,7 @@ from s4c_lib.ingest.context import IngestContext
 from s4c_lib.ingest.remote import Access, RemoteSources
 from s4c_lib.ingest.search import Searcher, WindowAnswer, asked_kinds
 from s4c_lib.ingest.selection import SelectionRules, why_ignored
+from s4c_lib.progress import Progress
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.model import Candidate
 from s4c_lib.sources.opening import SEARCHED
@@ -43,9 +44,6 @@ MAY_HEAL = frozenset({"input_corrupt", "dangling_link", "unreadable"})
 # Longer pauses are left to a later run.
 LONGEST_WAITS = timedelta(minutes=10)
 SHORTEST_WAIT = timedelta(seconds=1)
-
-Progress = Callable[[int, int, str], None]
-"""Called with (windows done, windows in all, what was just searched)."""
 
 
 @dataclass(slots=True)
@@ -152,7 +150,7 @@ def run_query(
     *,
     now: datetime,
     actor: str,
-    l2a_executors: frozenset[str] = frozenset(),
+    programs: frozenset[str] = frozenset(),
     access: Access | None = None,
     progress: Progress | None = None,
     clock: Callable[[], datetime] | None = None,
@@ -166,10 +164,11 @@ def run_query(
     ----------
     now : a window that is searched well counts as searched then.
     access : gives the accounts of remote sources; None where there are none.
+    progress : told windows done, windows in all, what was just searched.
     clock : of the pauses that sources ask for; None: it is always ``now``.
     wait : spends the time until a source that asked to wait some minutes may be asked again; None puts windows off.
     """
-    rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
+    rules = SelectionRules.of(context.parameters, context.tiles, programs)
     outcome = QueryOutcome()
     with database.begin() as connection:
         store_windows(connection, context)
@@ -202,7 +201,7 @@ def run_query(
             if progress is not None:
                 progress(done, len(due), label)
     with database.begin() as connection:
-        changed = changed_selection(connection, context, l2a_executors)
+        changed = changed_selection(connection, context, programs)
         for number, reason in changed.items():
             set_relevance(connection, context.site.id, number, reason)
         ignore_duplicates(connection, context.site.id)
@@ -234,10 +233,10 @@ class _Patience:
 
 
 def changed_selection(
-    connection: Connection, context: IngestContext, l2a_executors: frozenset[str] = frozenset()
+    connection: Connection, context: IngestContext, programs: frozenset[str] = frozenset()
 ) -> dict[int, str | None]:
     """Return the known acquisitions that changed parameters make the site want (None) or leave out (why)."""
-    rules = SelectionRules.of(context.parameters, context.tiles, l2a_executors)
+    rules = SelectionRules.of(context.parameters, context.tiles, programs)
     first, stop = context.sensing_range()
     changed: dict[int, str | None] = {}
     for acquisition in list_acquisitions(connection, context.site.id, date_from=first, date_to=stop):

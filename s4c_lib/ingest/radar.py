@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from s4c_lib.catalog import radar_rasters, radar_units, s1_pairs, unit_claims, units
-from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.units import Unit
-from s4c_lib.errors import (
-    DatabaseUnavailableError,
-    DiskFullError,
-    LeaseLostError,
-    ProcessorUnavailableError,
-    Sen4capError,
-)
+from s4c_lib.errors import DiskFullError
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.derive import DeriveOutcome, Progress, Taken, one_after_another, unforeseen
-from s4c_lib.ingest.lease import kept_alive
+from s4c_lib.ingest.derive import DeriveOutcome
 from s4c_lib.ingest.radar_executors import radar_executor, radar_programs
 from s4c_lib.ingest.radar_inputs import RadarInputs
 from s4c_lib.ingest.radar_products import register_rasters
 from s4c_lib.ingest.radar_task import RadarTask, came_meanwhile, request_of, task_of
 from s4c_lib.ingest.radar_units import settle_radar
 from s4c_lib.ingest.room import guard_products
-from s4c_lib.ingest.unit_work import fetch_again, require_held
-from s4c_lib.preprocessing.executor import NEVER_RETRIED, ExecutorStatus
+from s4c_lib.ingest.unit_work import HeldUnit, work_off_units
+from s4c_lib.preprocessing.executor import ExecutorStatus
 from s4c_lib.preprocessing.radar.executor import RadarJob, RadarResult
 from s4c_lib.preprocessing.work_folder import remove_tree, work_folder
-from s4c_lib.reasons import Reason, reason_of
+from s4c_lib.progress import Progress
+from s4c_lib.reasons import Reason
 from s4c_lib.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -79,36 +73,23 @@ def run_radar(
     ------
     DiskFullError : nothing more can be written; the unit is given back, its try not counted.
     """
-    outcome = DeriveOutcome()
-    if _inputs(context).executor == "none":
-        return outcome
-    lease = float(context.parameters["lease.seconds"])
+    inputs = _inputs(context)
+    if inputs.executor == "none":
+        return DeriveOutcome()
 
-    def take() -> Taken | None:
-        with database.begin() as connection:
-            claimed = unit_claims.claim(
-                connection,
-                "l2s1",
-                context.site.id,
-                owner=owner,
-                now=clock(),
-                lease_seconds=lease,
-                sensed=context.sensing_range(),
-                newest_first=bool(context.parameters["processor.l2s1.process.newest"]),
-            )
-            if not claimed:
-                return None
-            acquisition = get_acquisition(connection, claimed[0].acquisition_id)
-        name = f"{acquisition.source_product_name} {claimed[0].unit_key}"
-
-        def make() -> str:
-            _Work(database, context, claimed[0], acquisition, owner, job_id, clock, outcome).do()
-            return name
-
-        return name, make
-
-    one_after_another(take, outcome, clock=clock, limit=limit, progress=progress)
-    return outcome
+    return work_off_units(
+        database,
+        context,
+        "l2s1",
+        partial(_make, executor=inputs.executor),
+        owner=owner,
+        job_id=job_id,
+        clock=clock,
+        limit=limit,
+        progress=progress,
+        newest_first=bool(context.parameters["processor.l2s1.process.newest"]),
+        with_failure=_reopen_neighbours,
+    )
 
 
 def _inputs(context: IngestContext) -> RadarInputs:
@@ -117,195 +98,118 @@ def _inputs(context: IngestContext) -> RadarInputs:
     return inputs if inputs.kinds else RadarInputs("none", inputs.enabled, inputs.backscatter_of, inputs.coherence)
 
 
-class _Work:
-    """One claimed unit."""
+def _make(held: HeldUnit, executor: str) -> Callable[[], None]:
+    """Make the unit's rasters; returns what registers them, or records why there are none."""
+    with held.database.begin() as connection:
+        task = task_of(connection, held.context, held.unit, held.acquisition, held.clock())
+    if task.waits_until is not None:
+        return partial(held.put_off, Reason.INPUT_MISSING, f"waits for {task.waits_for}", task.waits_until)
+    if gone := next((item for item in task.inputs if not Path(str(item.full_path)).exists()), None):
+        return partial(held.wait_for_files, gone)
+    if not task.owners:
+        return partial(_end, held, task, None)
+    made, result = _computed(held, executor, task)
+    if result.status is ExecutorStatus.DONE:
+        used = {item.id for item in made.current}
+        return partial(_end, held, made, result, [item.id for item in task.current if item.id not in used])
+    return partial(
+        held.fail,
+        result.reason or Reason.INTERNAL,
+        result.text,
+        retryable=result.retryable,
+        log_path=result.log_path,
+    )
 
-    def __init__(
-        self,
-        database: Database,
-        context: IngestContext,
-        unit: Unit,
-        acquisition: Acquisition,
-        owner: str,
-        job_id: int | None,
-        clock: Callable[[], datetime],
-        outcome: DeriveOutcome,
-    ) -> None:
-        self.database = database
-        self.context = context
-        self.unit = unit
-        self.acquisition = acquisition
-        self.owner = owner
-        self.job_id = job_id
-        self.clock = clock
-        self.outcome = outcome
-        self.name = f"{acquisition.source_product_name} {unit.unit_key}"
 
-    def do(self) -> None:
-        """Make the unit's rasters and register them, or record why not."""
-        try:
-            with kept_alive(
-                self.database,
-                self.context,
-                lambda connection, until: units.heartbeat(connection, self.unit.id, owner=self.owner, until=until),
-                self.clock,
-                self.name,
-            ):
-                with self.database.begin() as connection:
-                    task = task_of(connection, self.context, self.unit, self.acquisition, self.clock())
-                if task.waits_until is not None:
-                    self._put_off(Reason.INPUT_MISSING, f"waits for {task.waits_for}", task.waits_until)
-                    return
-                if gone := next((item for item in task.inputs if not Path(str(item.full_path)).exists()), None):
-                    fetch_again(self.database, self.unit, gone, self.owner)
-                    self._count_failure(Reason.INPUT_MISSING)
-                    return
-                if not task.owners:
-                    self._end(task, None)
-                    return
-                made, result = self._computed(task)
-        except (LeaseLostError, DatabaseUnavailableError):
-            raise
-        except DiskFullError:
-            with self.database.begin() as connection:
-                unit_claims.give_back(connection, self.owner)
-            raise
-        except ProcessorUnavailableError as error:
-            # nothing is wrong with the product: a setting of this worker is missing
-            self._put_off(reason_of(error), error.one_line, self.clock() + self._pause)
-            return
-        except Sen4capError as error:
-            reason = reason_of(error)
-            self._fail(reason, error.one_line, retryable=reason not in NEVER_RETRIED)
-            return
-        except Exception as error:  # noqa: BLE001 - see unforeseen
-            reason, text = unforeseen(error, self.name)
-            self._fail(reason, text, retryable=True)
-            return
-        if result.status is ExecutorStatus.DONE:
-            used = {item.id for item in made.current}
-            self._end(made, result, [item.id for item in task.current if item.id not in used])
-            return
-        self._fail(result.reason or Reason.INTERNAL, result.text, retryable=result.retryable, log_path=result.log_path)
+def _computed(held: HeldUnit, executor: str, task: RadarTask) -> tuple[RadarTask, RadarResult]:
+    """What was made of a task; where a neighbouring slice cannot be read, of the own slice alone.
 
-    def _computed(self, task: RadarTask) -> tuple[RadarTask, RadarResult]:
-        """What was made of a task; where a neighbouring slice cannot be read, of the own slice alone.
+    Raises
+    ------
+    DiskFullError : the disk is full, or the disk guard holds pre-processing back.
+    ProcessorUnavailableError, Sen4capError.
+    """
+    result = _run(held, executor, task)
+    alone = task.alone(held.acquisition.id)
+    if result.reason not in _OF_AN_INPUT or len(task.current) < 2 or not alone.owners:
+        return task, result
+    log.warning("tried without its neighbours", work=held.name, error=result.text)
+    again = _run(held, executor, alone)
+    return (alone, again) if again.status is ExecutorStatus.DONE else (task, again)
 
-        Raises
-        ------
-        DiskFullError : the disk is full, or the disk guard holds pre-processing back.
-        ProcessorUnavailableError, Sen4capError.
-        """
-        result = self._run(task)
-        alone = task.alone(self.acquisition.id)
-        if result.reason not in _OF_AN_INPUT or len(task.current) < 2 or not alone.owners:
-            return task, result
-        log.warning("tried without its neighbours", work=self.name, error=result.text)
-        again = self._run(alone)
-        return (alone, again) if again.status is ExecutorStatus.DONE else (task, again)
 
-    def _run(self, task: RadarTask) -> RadarResult:
-        executor, options = radar_executor(_inputs(self.context).executor, self.context.parameters)
-        guard_products(self.context, satellite="s1", input_bytes=sum(item.size_bytes or 0 for item in task.inputs))
-        root = self.context.parameters.path("general.scratch-path", processor="l2s1", job_id="units")
-        key = self.unit.unit_key.replace(":", "-")
-        work = work_folder(root, self.context.site.short_name, self.acquisition.id, key, self.unit.attempts)
-        request = request_of(
-            task,
-            self.context,
-            options,
-            work_dir=work,
-            now=self.clock(),
-            heartbeat=lambda _: require_held(self.database, self.unit, self.owner),
-        )
-        result = None
-        try:
-            result = executor.run(request)
-        finally:
-            if not options.keep_intermediate:
-                _clear(work, None if result is None or result.status is ExecutorStatus.DONE else result.log_path)
-        for text in result.warnings:
-            log.warning("product has oddities", product=self.acquisition.source_product_name, warning=text)
-        if result.reason is Reason.OUT_OF_DISK:
-            # no fault of the product: the next one would meet it too
-            raise DiskFullError(result.text, hint="free space; the unit is taken up again by the next run")
-        return result
+def _run(held: HeldUnit, name: str, task: RadarTask) -> RadarResult:
+    executor, options = radar_executor(name, held.context.parameters)
+    guard_products(held.context, satellite="s1", input_bytes=sum(item.size_bytes or 0 for item in task.inputs))
+    root = held.context.parameters.path("general.scratch-path", processor="l2s1", job_id="units")
+    key = held.unit.unit_key.replace(":", "-")
+    work = work_folder(root, held.context.site.short_name, held.acquisition.id, key, held.unit.attempts)
+    request = request_of(
+        task,
+        held.context,
+        options,
+        work_dir=work,
+        now=held.clock(),
+        heartbeat=lambda _: held.require_held(),
+    )
+    result = None
+    try:
+        result = executor.run(request)
+    finally:
+        if not options.keep_intermediate:
+            _clear(work, None if result is None or result.status is ExecutorStatus.DONE else result.log_path)
+    for text in result.warnings:
+        log.warning("product has oddities", product=held.acquisition.source_product_name, warning=text)
+    if result.reason is Reason.OUT_OF_DISK:
+        # no fault of the product: the next one would meet it too
+        raise DiskFullError(result.text, hint="free space; the unit is taken up again by the next run")
+    return result
 
-    def _end(self, task: RadarTask, result: RadarResult | None, left_out: Sequence[int] = ()) -> None:
-        """Register what was made and finish the unit, in one transaction.
 
-        Parameters
-        ----------
-        left_out : slices that the rasters were made without, because of a fault of one of them.
-        """
-        now = self.clock()
-        lease = now + timedelta(seconds=float(self.context.parameters["lease.seconds"]))
-        with self.database.begin() as connection:
-            # nothing is registered of a unit that is no longer this worker's
-            units.heartbeat(connection, self.unit.id, owner=self.owner, until=lease)
-            if result is not None:
-                register_rasters(connection, self.context, task, result, job_id=self.job_id, now=now)
-            product_id = radar_rasters.product_of_unit(connection, self.acquisition.id, self.unit.unit_key)
-            if product_id is None:
-                radar_units.end_without_product(
-                    connection,
-                    self.unit.id,
-                    owner=self.owner,
-                    reason=str(task.nothing_because),
-                    text_line="" if result is None else result.text,
-                    tiles=task.considered,
-                    now=now,
-                )
-            else:
-                radar_units.note_tiles(connection, self.unit.id, task.considered)
-                version = None if result is None else result.version
-                units.finish(
-                    connection, self.unit.id, owner=self.owner, product_id=product_id, executor_version=version
-                )
-            if result is not None and task.job is RadarJob.BACKSCATTER:
-                near = s1_pairs.neighbours(connection, self.acquisition.id)
-                radar_rasters.join_others(
-                    connection, [item.id for item in near], reason=str(Reason.JOINED), now=now, actor=self.owner
-                )
-                # they try to put themselves in: what is wrong with one is then recorded with it; one that came while
-                # this was being made was left to it
-                radar_rasters.reopen_joined(connection, [*left_out, *came_meanwhile(task, near)], actor=self.owner)
-        self.outcome.made += result is not None and bool(result.rasters)
-        self.outcome.empty += result is None or not result.rasters
+def _end(held: HeldUnit, task: RadarTask, result: RadarResult | None, left_out: Sequence[int] = ()) -> None:
+    """Register what was made and finish the unit, in one transaction.
 
-    @property
-    def _pause(self) -> timedelta:
-        return timedelta(hours=float(self.context.parameters["processor.l2a.optical.retry-interval"]))
-
-    def _put_off(self, reason: Reason, text: str, until: datetime) -> None:
-        with self.database.begin() as connection:
-            units.postpone(connection, self.unit.id, owner=self.owner, reason=str(reason), error=text, until=until)
-        self.outcome.put_off += 1
-        log.warning("put off", work=self.name, error=text)
-
-    def _fail(self, reason: Reason, text: str, *, retryable: bool, log_path: Path | None = None) -> None:
-        again = retryable and self.unit.attempts < self.unit.max_attempts and reason is not Reason.INPUT_CORRUPT
-        with self.database.begin() as connection:
-            units.fail(
+    Parameters
+    ----------
+    left_out : slices that the rasters were made without, because of a fault of one of them.
+    """
+    now = held.clock()
+    with held.database.begin() as connection:
+        held.prolong(connection)
+        if result is not None:
+            register_rasters(connection, held.context, task, result, job_id=held.job_id, now=now)
+        product_id = radar_rasters.product_of_unit(connection, held.acquisition.id, held.unit.unit_key)
+        if product_id is None:
+            radar_units.end_without_product(
                 connection,
-                self.unit.id,
-                owner=self.owner,
-                reason=str(reason),
-                error=text,
-                retryable=retryable,
-                next_attempt_at=self.clock() + self._pause if retryable else None,
-                log_path=None if log_path is None else str(log_path),
+                held.unit.id,
+                owner=held.owner,
+                reason=str(task.nothing_because),
+                text_line="" if result is None else result.text,
+                tiles=task.considered,
+                now=now,
             )
-            if not again and self.unit.unit_key == radar_units.SINGLE:
-                # its neighbours make what they can without it
-                near = [item.id for item in s1_pairs.neighbours(connection, self.acquisition.id)]
-                radar_rasters.reopen_joined(connection, near, actor=self.owner)
-        self._count_failure(reason)
-        log.warning("not made", work=self.name, reason=str(reason), error=text)
+        else:
+            radar_units.note_tiles(connection, held.unit.id, task.considered)
+            version = None if result is None else result.version
+            units.finish(connection, held.unit.id, owner=held.owner, product_id=product_id, executor_version=version)
+        if result is not None and task.job is RadarJob.BACKSCATTER:
+            near = s1_pairs.neighbours(connection, held.acquisition.id)
+            radar_rasters.join_others(
+                connection, [item.id for item in near], reason=str(Reason.JOINED), now=now, actor=held.owner
+            )
+            # they try to put themselves in: what is wrong with one is then recorded with it; one that came while
+            # this was being made was left to it
+            radar_rasters.reopen_joined(connection, [*left_out, *came_meanwhile(task, near)], actor=held.owner)
+    held.outcome.made += result is not None and bool(result.rasters)
+    held.outcome.empty += result is None or not result.rasters
 
-    def _count_failure(self, reason: Reason) -> None:
-        self.outcome.failed += 1
-        self.outcome.reasons[str(reason)] = self.outcome.reasons.get(str(reason), 0) + 1
+
+def _reopen_neighbours(connection: Connection, held: HeldUnit, reason: Reason, again: bool) -> None:
+    """Let the slices beside one that failed make what they can without it."""
+    if held.unit.unit_key == radar_units.SINGLE and (not again or reason is Reason.INPUT_CORRUPT):
+        near = [item.id for item in s1_pairs.neighbours(connection, held.acquisition.id)]
+        radar_rasters.reopen_joined(connection, near, actor=held.owner)
 
 
 def _clear(work: Path, log_path: Path | None) -> None:

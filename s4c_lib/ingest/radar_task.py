@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
 from s4c_lib.catalog import radar_rasters, radar_units, s1_pairs
-from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
+from s4c_lib.catalog.acquisitions import Acquisition, footprints, get_acquisition
 from s4c_lib.catalog.radar_units import previous_of
 from s4c_lib.catalog.units import Unit
 from s4c_lib.errors import ProductCorruptError
@@ -96,9 +96,8 @@ def task_of(
 
 def _coherence(connection: Connection, current: Acquisition, previous_id: int, least: float) -> RadarTask:
     previous = get_acquisition(connection, previous_id)
-    common = shapely.intersection(
-        s1_pairs.footprint_of(connection, current.id), s1_pairs.footprint_of(connection, previous_id)
-    )
+    places = footprints(connection, [current.id, previous_id])
+    common = shapely.intersection(places[current.id], places[previous_id])
     considered = radar_units.tiles_around(connection, [current.id])
     made = radar_rasters.tiles_of_pair(connection, current.id, previous_id)
     wanted = [

@@ -17,16 +17,6 @@ from s4c_lib.sources.product_names import parse_product_name
 READY_MADE_L2A = {"esa": ProductKind.S2_L2A, "muscate": ProductKind.MUSCATE_L2A}
 L1C_EXECUTORS = frozenset({"maja", "sen2cor"})
 
-READY_MADE = frozenset(
-    {
-        ProductKind.S2_L2A,
-        ProductKind.MUSCATE_L2A,
-        ProductKind.LANDSAT_L2SP,
-        ProductKind.S1_AMP,
-        ProductKind.S1_COHE,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class SelectionRules:
@@ -36,7 +26,7 @@ class SelectionRules:
     ----------
     tiles : selected MGRS tiles.
     l2a_implementation : how L2A is obtained: esa, muscate, sen2cor or maja.
-    l2a_executors : programs configured here that make L2A from L1C.
+    programs : programs configured here that make L2A from L1C.
     radar : what is made of SLC and GRD, and by what.
     max_cloud_pct : by satellite (``s2``, ``l8``).
     orbits : relative orbits to keep, by satellite (``s1``, ``s2``); all when empty.
@@ -44,7 +34,7 @@ class SelectionRules:
 
     tiles: frozenset[str]
     l2a_implementation: str
-    l2a_executors: frozenset[str]
+    programs: frozenset[str]
     radar: RadarInputs
     orbits: dict[str, frozenset[int]]
     max_cloud_pct: dict[str, float]
@@ -55,18 +45,18 @@ class SelectionRules:
         return self.radar.coherence
 
     @classmethod
-    def of(cls, snapshot: Snapshot, tiles: frozenset[str], l2a_executors: frozenset[str]) -> SelectionRules:
+    def of(cls, snapshot: Snapshot, tiles: frozenset[str], programs: frozenset[str]) -> SelectionRules:
         """Read the rules from the parameters of a site and season.
 
         Parameters
         ----------
-        l2a_executors : all programs configured here, those for radar too.
+        programs : all programs configured here, those for radar too.
         """
         return cls(
             tiles=tiles,
             l2a_implementation=str(snapshot["processor.l2a.s2.implementation"]),
-            l2a_executors=l2a_executors,
-            radar=RadarInputs.of(snapshot, l2a_executors),
+            programs=programs,
+            radar=RadarInputs.of(snapshot, programs),
             orbits={
                 "s1": frozenset(int(orbit) for orbit in snapshot["downloader.orbits"]),
                 "s2": frozenset(int(orbit) for orbit in snapshot["downloader.s2.orbits"]),
@@ -119,7 +109,7 @@ def why_left_out(kind: ProductKind, tier: str | None, rules: SelectionRules) -> 
         case ProductKind.S2_L1C:
             if rules.l2a_implementation not in L1C_EXECUTORS:
                 return Reason.NOT_WANTED
-            return None if rules.l2a_implementation in rules.l2a_executors else Reason.NO_EXECUTOR
+            return None if rules.l2a_implementation in rules.programs else Reason.NO_EXECUTOR
         case ProductKind.S1_SLC | ProductKind.S1_GRD:
             return rules.radar.why_left_out(kind)
         case ProductKind.S1_AMP | ProductKind.S1_COHE:

@@ -112,38 +112,7 @@ def order_offline(
     ------
     NotFoundError : there is no account for the source.
     """
-    sources = {number: source for number, source in sources_named(context, source_name).items() if source.remote}
-    if not sources:
-        return 0
-    first, stop = context.sensing_range()
-    with database.begin() as connection:
-        taken = staging.order_batch(
-            connection,
-            context.site.id,
-            list(sources),
-            usable=context.fetched_from(),
-            now=clock(),
-            date_from=first,
-            date_to=stop,
-            actor=actor,
-        )
-    if not taken:
-        return 0
-    placed = 0
-    open_orders = {item.id for item in taken}
-    try:
-        with RemoteSources(database, context.parameters, access, clock=clock) as remote:
-            orders = _Orders(database, context, remote, clock, actor)
-            for number, source in sources.items():
-                mine = [item for item in taken if item.data_source_id == number]
-                if not mine or not remote.begin_session(source, actor):
-                    continue
-                placed += orders.place(source, mine)
-                open_orders -= {item.id for item in mine}
-    finally:
-        with database.begin() as connection:
-            staging.not_ordered(connection, sorted(open_orders), actor=actor)
-    return placed
+    return _Visit(database, context, source_name, access, clock, actor).order()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +215,7 @@ def look_after(
     that does not answer changes nothing.
     """
     now = clock()
+    visit = _Visit(database, context, source_name, access, clock, actor)
     with database.begin() as connection:
         due = source_state.circuit(connection, source_name, now=now) is None and bool(
             staging.list_staging(connection, source_name)
@@ -254,59 +224,101 @@ def look_after(
             connection, source_name, every_seconds=float(context.parameters["staging.poll_seconds"]), now=now
         )
     if due:
-        _poll(database, context, source_name, access, clock, actor)
-        _give_up_overdue(database, context, source_name, now, actor)
-    if any(source.remote for source in sources_named(context, source_name).values()):
-        order_offline(database, context, source_name, access=access, clock=clock, actor=actor)
+        visit.poll()
+        visit.give_up_overdue(now)
+    visit.order()
     return standing(database, context, source_name, now=clock())
 
 
-def _poll(
-    database: Database,
-    context: IngestContext,
-    source_name: str,
-    access: Access,
-    clock: Callable[[], datetime],
-    actor: str,
-) -> None:
-    """Queue what a source has brought online, whichever site waits for it."""
-    with database.begin() as connection:
-        ordered = staging.list_staging(connection, source_name)
-        rows = {row.id: row for row in list_sources(connection) if row.name == source_name}
-    online: list[int] = []
-    with RemoteSources(database, context.parameters, access, clock=clock) as remote:
-        for number, row in sorted(rows.items()):
-            mine = [item for item in ordered if item.data_source_id == number]
-            if not mine:
-                continue
-            try:
-                with remote.heeded(row):
-                    offered = _candidates(database, remote, row, mine)
-                    states = remote.catalogue(row).storage_states([offered[key] for key in sorted(offered)])
-            except SourceError as error:
-                log.warning("storage states not told", source=source_name, error=error.one_line)
-                continue
-            online += [item.id for item in mine if states.get(item.source_product_name) is StorageState.ONLINE]
-    with database.begin() as connection:
-        count = staging.to_queue(connection, online, actor=actor)
-    log.info("storage states told", source=source_name, ordered=len(ordered), online=count)
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One look at a source for a season."""
 
+    database: Database
+    context: IngestContext
+    source_name: str
+    access: Access
+    clock: Callable[[], datetime]
+    actor: str
 
-def _give_up_overdue(database: Database, context: IngestContext, source_name: str, now: datetime, actor: str) -> None:
-    source = next(iter(sources_named(context, source_name).values()), None)
-    if source is None:
-        return
-    interval, retries = retry_rules(context, source)
-    with database.begin() as connection:
-        late = staging.overdue(
-            connection,
-            source_name,
-            max_hours=float(context.parameters["staging.max_hours"]),
-            now=now,
-            max_retries=retries,
-            retry_interval=interval,
-            actor=actor,
-            usable=context.fetched_from(),
-        )
-    if late:
-        log.warning("products not brought online in time", source=source_name, count=late)
+    def order(self) -> int:
+        """Order what lies on tape; see `order_offline`."""
+        sources = sources_named(self.context, self.source_name)
+        remote_ones = {number: source for number, source in sources.items() if source.remote}
+        if not remote_ones:
+            return 0
+        first, stop = self.context.sensing_range()
+        with self.database.begin() as connection:
+            taken = staging.order_batch(
+                connection,
+                self.context.site.id,
+                list(remote_ones),
+                usable=self.context.fetched_from(),
+                now=self.clock(),
+                date_from=first,
+                date_to=stop,
+                actor=self.actor,
+            )
+        if not taken:
+            return 0
+        placed = 0
+        open_orders = {item.id for item in taken}
+        try:
+            with self._remote() as remote:
+                orders = _Orders(self.database, self.context, remote, self.clock, self.actor)
+                for number, source in remote_ones.items():
+                    mine = [item for item in taken if item.data_source_id == number]
+                    if not mine or not remote.begin_session(source, self.actor):
+                        continue
+                    placed += orders.place(source, mine)
+                    open_orders -= {item.id for item in mine}
+        finally:
+            with self.database.begin() as connection:
+                staging.not_ordered(connection, sorted(open_orders), actor=self.actor)
+        return placed
+
+    def poll(self) -> None:
+        """Queue what the source has brought online, whichever site waits for it."""
+        with self.database.begin() as connection:
+            ordered = staging.list_staging(connection, self.source_name)
+            rows = {row.id: row for row in list_sources(connection) if row.name == self.source_name}
+        online: list[int] = []
+        with self._remote() as remote:
+            for number, row in sorted(rows.items()):
+                mine = [item for item in ordered if item.data_source_id == number]
+                if not mine:
+                    continue
+                try:
+                    with remote.heeded(row):
+                        offered = _candidates(self.database, remote, row, mine)
+                        states = remote.catalogue(row).storage_states([offered[key] for key in sorted(offered)])
+                except SourceError as error:
+                    log.warning("storage states not told", source=self.source_name, error=error.one_line)
+                    continue
+                online += [item.id for item in mine if states.get(item.source_product_name) is StorageState.ONLINE]
+        with self.database.begin() as connection:
+            count = staging.to_queue(connection, online, actor=self.actor)
+        log.info("storage states told", source=self.source_name, ordered=len(ordered), online=count)
+
+    def give_up_overdue(self, now: datetime) -> None:
+        """Count as failed what the source has not brought online in time."""
+        source = next(iter(sources_named(self.context, self.source_name).values()), None)
+        if source is None:
+            return
+        interval, retries = retry_rules(self.context, source)
+        with self.database.begin() as connection:
+            late = staging.overdue(
+                connection,
+                self.source_name,
+                max_hours=float(self.context.parameters["staging.max_hours"]),
+                now=now,
+                max_retries=retries,
+                retry_interval=interval,
+                actor=self.actor,
+                usable=self.context.fetched_from(),
+            )
+        if late:
+            log.warning("products not brought online in time", source=self.source_name, count=late)
+
+    def _remote(self) -> RemoteSources:
+        return RemoteSources(self.database, self.context.parameters, self.access, clock=self.clock)

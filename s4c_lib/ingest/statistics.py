@@ -34,8 +34,9 @@ from s4c_lib.extraction.product_statistics import (
 )
 from s4c_lib.ingest.chunks import chunk_sizes
 from s4c_lib.ingest.context import IngestContext
-from s4c_lib.ingest.derive import DeriveOutcome, Made, Progress, work_off
+from s4c_lib.ingest.derive import DeriveOutcome, Made, work_off
 from s4c_lib.parcels.pixel_index import PixelIndex
+from s4c_lib.progress import Progress
 from s4c_lib.readers.flags import MaskRules
 from s4c_lib.readers.radar_raster import RadarRaster, read_radar_raster
 from s4c_lib.readers.recognise import read_scene

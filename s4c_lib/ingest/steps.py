@@ -22,9 +22,8 @@ from s4c_lib.ingest.radar_executors import radar_programs
 from s4c_lib.ingest.register import run_register
 from s4c_lib.ingest.remote import Access
 from s4c_lib.ingest.selection import SelectionRules
+from s4c_lib.progress import Progress
 from s4c_lib.settings import Settings
-
-Progress = Callable[[int, int, str], None]
 
 
 class RunStep(Protocol):
@@ -117,7 +116,7 @@ def step_counts(step: DerivedStep, outcome: DeriveOutcome) -> dict[str, int]:
     return {key: value for key, value in counts.items() if value or key == step.makes}
 
 
-def l2a_programs() -> frozenset[str]:
+def configured_programs() -> frozenset[str]:
     """Return the programs configured here that make L2A of L1C, or radar rasters: products they need are selected."""
     executors = importlib.import_module("s4c_lib.ingest.executors")
     return frozenset(executors.configured(Settings())) | radar_programs(Settings())
@@ -127,8 +126,10 @@ def has_work(database: Database, context: IngestContext, now: datetime) -> bool:
     """Tell whether a run would search, fetch, register or make anything; the windows are brought up to date."""
     with database.begin() as connection:
         store_windows(connection, context)
-        rules = SelectionRules.of(context.parameters, context.tiles, l2a_programs())
-        if due_windows(connection, context, now, rules) or changed_selection(connection, context, l2a_programs()):
+        rules = SelectionRules.of(context.parameters, context.tiles, configured_programs())
+        if due_windows(connection, context, now, rules) or changed_selection(
+            connection, context, configured_programs()
+        ):
             return True
         first, stop = context.sensing_range()
         if transfers.anything_left(
@@ -223,7 +224,7 @@ def run_all(
             context,
             now=clock(),
             actor=owner,
-            l2a_executors=l2a_programs(),
+            programs=configured_programs(),
             access=accounts,
             progress=progress,
             clock=clock,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ from s4c_lib.l4.crop_features import FEATURES
 from s4c_lib.l4.crop_type_learning import facts_of, notes_of
 from s4c_lib.l4.crop_type_tables import PLOT, REPORT, TITLES, Told, write_csv, write_tables
 from s4c_lib.l4.declared import own_columns, with_outlines
-from s4c_lib.l4.result_item import INPUTS, ResultAsset, product_name, write_inputs, write_result_item
+from s4c_lib.l4.result_item import INPUTS, ProductFiles, ResultAsset, product_name, write_inputs, write_result_item
 from s4c_lib.l4.vector_files import provenance, result_table, write_geopackage, write_shapefile
 from s4c_lib.parameters.values import to_json
 from s4c_lib.parcels.pixel_index_file import whole_file
@@ -66,14 +65,6 @@ _SHAPEFILE: Final = {
     "inserted_timestamp": "inserted_t", "updated_timestamp": "updated_ts",
     "geom_change_ratio": "geom_chang",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFiles:
-    """What was written; ``about`` is the name of each file by what it is."""
-
-    quicklook: str | None
-    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_product(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from s4c_lib.l4.declared import own_columns, with_outlines
-from s4c_lib.l4.result_item import INPUTS, ResultAsset, write_inputs, write_result_item
+from s4c_lib.l4.result_item import INPUTS, ProductFiles, ResultAsset, write_inputs, write_result_item
 from s4c_lib.l4.vector_files import provenance, result_table, write_geopackage, write_shapefile
 from s4c_lib.mowing.effective import effective_configuration
 from s4c_lib.mowing.overview_picture import draw_overview
@@ -45,19 +44,6 @@ EVENT_LAYER: Final = "l4b_mowing_event"
 _STEM: Final = "SEN4CAP_L4B_{}_MowingDetection"
 _ROW_GROUP: Final = 65_536
 _UNITS: Final = {"max_gap_d": "d"}
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFiles:
-    """What was written.
-
-    Parameters
-    ----------
-    about : name of each file by what it is.
-    """
-
-    quicklook: str
-    about: Mapping[str, str] = field(default_factory=dict)
 
 
 class RowGroups:

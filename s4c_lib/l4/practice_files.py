@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from s4c_lib.l4.declared import with_outlines
-from s4c_lib.l4.result_item import INPUTS, ResultAsset, write_inputs, write_result_item
+from s4c_lib.l4.result_item import INPUTS, ProductFiles, ResultAsset, write_inputs, write_result_item
 from s4c_lib.l4.vector_files import provenance, result_table, write_geopackage, write_shapefile
 from s4c_lib.practices.configuration_text import effective_text
 from s4c_lib.practices.overview_picture import draw_overview
@@ -32,19 +31,6 @@ _FURTHER: Final = ("STATUS", "RULE", "FLAGS")
 _OF_PARCEL: Final = ("S1Pix",)  # S1PIX of the results says the same, and files do not tell case apart
 _SHAPEFILE: Final = {"Area_meters": "Area_meter"}
 _DECLARED: Final = ("ori_hold", "ori_crop", "Area_meters", "CTnum", "CT", "LC")
-
-
-@dataclass(frozen=True, slots=True)
-class ProductFiles:
-    """What was written.
-
-    Parameters
-    ----------
-    about : name of each file by what it is.
-    """
-
-    quicklook: str
-    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def stem_of(practice: str, country: str, year: int) -> str:

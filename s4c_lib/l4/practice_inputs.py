@@ -13,6 +13,8 @@ import structlog
 
 from s4c_lib.catalog import auxdata
 from s4c_lib.catalog.auxdata import PRACTICE_KINDS, Kind
+from s4c_lib.catalog.config_values import snapshot
+from s4c_lib.catalog.occurrences import policy_of
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
 from s4c_lib.catalog.practice_rows import read_practice_table
 from s4c_lib.catalog.results_l4c import previous_harvests
@@ -217,6 +219,13 @@ def _table(
     return automatic_table(parcels, declared.numbers("lc", -1), dates.start, dates.mid, dates.end), None
 
 
+def _policy(run: SeasonRun) -> CatchupPolicy:
+    """The run's own snapshot holds the parameters of its processor only."""
+    today = run.job.submitted_at.date()
+    with run.database.begin() as connection:
+        return policy_of(run.season, snapshot(connection, today=today, season=run.season), today)
+
+
 def _warnings(run: SeasonRun, files: Sequence[MarkerFile], tasks: Sequence[PracticeTask]) -> tuple[str, ...]:
     """What an operator should look at (section 19), and rows that name no parcel."""
     found = []
@@ -226,7 +235,7 @@ def _warnings(run: SeasonRun, files: Sequence[MarkerFile], tasks: Sequence[Pract
             f"coherence is of pairs {float(np.median(days)):g} days apart and is never compared: set "
             f"{PREFIX}coh_change_max_days to 12"
         )
-    if tasks[0].kept is not None and run.season.catchup_policy is not CatchupPolicy.REPLAY_ALL:
+    if tasks[0].kept is not None and _policy(run) is not CatchupPolicy.REPLAY_ALL:
         found.append("harvests of the product before are kept, and the season's policy is not replay_all")
     for task in tasks:
         if task.joined.lost:

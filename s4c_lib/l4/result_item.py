@@ -9,7 +9,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,14 @@ _TYPES: Final = {
 _DECIMALS: Final = 6
 _BLOCK: Final = 1 << 20
 _WITH_ITEM: Final = ("l2a", "l3b")  # folders with an item of the product's name
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFiles:
+    """What was written of a product; ``about`` is the name of each file by what it is."""
+
+    quicklook: str | None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

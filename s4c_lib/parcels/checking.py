@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,8 @@ from s4c_lib.parcels.findings import Finding, Report, Severity, finding, ordered
 from s4c_lib.parcels.geometry_checks import geometry_facts
 from s4c_lib.parcels.identifiers import distinguished
 from s4c_lib.parcels.mapping import mapping_as_dict
+from s4c_lib.parcels.reading import Progress as Progress
 from s4c_lib.parcels.reading import read_declared, set_aside
-
-Progress = Callable[[str, float], None]
 
 
 def silent(step: str, fraction: float) -> None:

@@ -34,6 +34,7 @@ from s4c_lib.parcels.reading_geometry import (
 
 MAX_REJECT_PCT: Final = 1.0
 Progress = Callable[[str, float], None]
+"""Told which step is being taken, and what part of it is done (0 to 1)."""
 Flags = npt.NDArray[np.bool_]
 
 

@@ -125,6 +125,15 @@ def version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups() if part is not None)
 
 
+def version_faults(version: str) -> tuple[str, ...]:
+    """What is wrong with a program's version as it was set."""
+    try:
+        version_numbers(version)
+    except InputError as error:
+        return (error.message,)
+    return ()
+
+
 def granule_folders(product: Path) -> dict[str, Path]:
     """Tile -> folder of its granule, of a SAFE folder; granules without a file do not count."""
     tree = ProductTree(product)

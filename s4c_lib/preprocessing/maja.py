@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from s4c_lib.errors import InputError
 from s4c_lib.preprocessing.executor import (
     ExecutorError,
     ExecutorOptions,
@@ -25,7 +24,7 @@ from s4c_lib.preprocessing.executor import (
 )
 from s4c_lib.preprocessing.executor_log import log_name
 from s4c_lib.preprocessing.finished_product import publish_folder
-from s4c_lib.preprocessing.l1c_acceptance import version_numbers
+from s4c_lib.preprocessing.l1c_acceptance import version_faults, version_numbers
 from s4c_lib.preprocessing.launcher import Launcher, Mount
 from s4c_lib.preprocessing.maja_chain import MajaMode, cams_files, choose_mode
 from s4c_lib.preprocessing.maja_inputs import USER_CONFIGURATION, MajaSettings, assemble_inputs
@@ -105,11 +104,7 @@ class MajaExecutor:
             faults.append(f"{gipp} holds no {USER_CONFIGURATION}")
         if not _is_folder(request.elevation_dir):
             faults.append(f"the folder of elevation models does not exist: {request.elevation_dir}")
-        try:
-            version_numbers(self.version)
-        except InputError as error:
-            faults.append(error.message)
-        return tuple(faults)
+        return (*faults, *version_faults(self.version))
 
     def run(self, request: ExecutorRequest) -> ExecutorResult:
         """Process one tile of one L1C."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -40,6 +40,7 @@ from s4c_lib.products.stac import (
     write_item,
     write_whole,
 )
+from s4c_lib.progress import Progress
 from s4c_lib.readers import published_layout as layout
 from s4c_lib.readers.flags import Flag
 from s4c_lib.readers.raster_opening import document
@@ -50,9 +51,6 @@ COLLECTION: Final = "s4c-l2a"
 SOFTWARE: Final = "sen4cap-airflow"
 CONFIG_HASH: Final = "s4c:config_hash"
 _SCL_NO_DATA: Final = 0
-
-Progress = Callable[[int, int, str], None]
-"""Called with (pixels copied, pixels of all rasters, name of the raster)."""
 
 
 class UnusableProductError(Sen4capError, ValueError):
@@ -108,6 +106,7 @@ def publish_l2a(
     ----------
     site_geometry : longitude and latitude. fingerprint : of source and configuration, where the caller knows it.
     now : UTC, stamped into the item; without it no time is stamped.
+    progress : told pixels copied, pixels of all rasters, and the name of the raster.
 
     Raises
     ------

@@ -20,7 +20,6 @@ from s4c_lib.errors import InputError, NotFoundError, Sen4capError
 from s4c_lib.preprocessing.executor import NEVER_RETRIED, ExecutorStatus, status_of
 from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.preprocessing.publish import (
-    Progress,
     PublishOptions,
     UnusableProductError,
     kept_bands,
@@ -33,6 +32,7 @@ from s4c_lib.preprocessing.site_shares import shares_of
 from s4c_lib.preprocessing.work_folder import unpacked
 from s4c_lib.products.cog import disk
 from s4c_lib.products.replaced_folder import private_folder
+from s4c_lib.progress import Progress
 from s4c_lib.readers.raster_opening import document
 from s4c_lib.readers.recognise import read_scene
 from s4c_lib.readers.scene import OpticalScene

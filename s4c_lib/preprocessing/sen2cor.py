@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from s4c_lib.errors import InputError
 from s4c_lib.preprocessing.clear_pixels import ClearPixels
 from s4c_lib.preprocessing.executor import (
     ExecutorError,
@@ -27,7 +26,7 @@ from s4c_lib.preprocessing.executor import (
 )
 from s4c_lib.preprocessing.executor_log import last_line, log_name, program_lines, says_disk_full
 from s4c_lib.preprocessing.finished_product import publish_folder
-from s4c_lib.preprocessing.l1c_acceptance import baseline_fault, granule_folders, version_numbers
+from s4c_lib.preprocessing.l1c_acceptance import baseline_fault, granule_folders, version_faults, version_numbers
 from s4c_lib.preprocessing.launcher import Launcher, Mount
 from s4c_lib.preprocessing.process_run import ProcessEnd, run_process
 from s4c_lib.preprocessing.sen2cor_output import (
@@ -83,11 +82,7 @@ class Sen2CorExecutor:
                 faults.append(f"the folder '{kind}' does not exist: {path}")
         if request.elevation_dir is not None and not request.elevation_dir.is_dir():
             faults.append(f"the folder of the elevation model does not exist: {request.elevation_dir}")
-        try:
-            version_numbers(self.version)
-        except InputError as error:
-            faults.append(error.message)
-        return tuple(faults)
+        return (*faults, *version_faults(self.version))
 
     def run(self, request: ExecutorRequest) -> ExecutorResult:
         """Compute what is missing of one tile of one L1C."""

@@ -23,7 +23,8 @@ from s4c_lib.products.export_model import (
 )
 from s4c_lib.products.export_rows import Layer
 from s4c_lib.products.export_shapefile import ENCODINGS, write_shapefile
-from s4c_lib.products.export_stream import Progress, silent, storage_error
+from s4c_lib.products.export_stream import storage_error
+from s4c_lib.progress import Progress, silent
 
 
 def export_parcels(

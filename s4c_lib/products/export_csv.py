@@ -16,7 +16,8 @@ from s4c_lib.errors import InputError
 from s4c_lib.products.export_columns import GEOMETRY, as_text
 from s4c_lib.products.export_model import ExportOptions
 from s4c_lib.products.export_rows import Layer
-from s4c_lib.products.export_stream import Progress, counted
+from s4c_lib.products.export_stream import counted
+from s4c_lib.progress import Progress
 
 _NAMED: Final = "NewID"
 

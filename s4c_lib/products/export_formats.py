@@ -19,8 +19,9 @@ from s4c_lib.products.export_columns import GEOMETRY
 from s4c_lib.products.export_geometry import bounds
 from s4c_lib.products.export_model import ExportOptions
 from s4c_lib.products.export_rows import Layer
-from s4c_lib.products.export_stream import Progress, counted, write_vector
+from s4c_lib.products.export_stream import counted, write_vector
 from s4c_lib.products.layer_styles import TABLE, style_table
+from s4c_lib.progress import Progress
 
 #: Rows of a Parquet row group (lpis-and-inputs.md 7.1).
 _ROW_GROUP: Final = 65_536

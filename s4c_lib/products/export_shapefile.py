@@ -20,8 +20,9 @@ from s4c_lib.products.export_columns import GEOMETRY, as_text
 from s4c_lib.products.export_csv import check_encoding
 from s4c_lib.products.export_model import ExportOptions
 from s4c_lib.products.export_rows import Layer, Rows, taken
-from s4c_lib.products.export_stream import Progress, counted, write_vector
+from s4c_lib.products.export_stream import counted, write_vector
 from s4c_lib.products.shapefile_names import short_names
+from s4c_lib.progress import Progress
 
 TEXT_BYTES: Final = 254
 _RECORD_BYTES: Final = 65_500

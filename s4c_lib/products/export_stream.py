@@ -6,27 +6,16 @@ import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import pyarrow as pa
 
 from s4c_lib.errors import DiskFullError, StorageError
 from s4c_lib.products.export_columns import GEOMETRY
 from s4c_lib.products.export_rows import Layer
+from s4c_lib.progress import Progress
 
 _NEARLY_FULL: Final = 1 << 20
-
-
-class Progress(Protocol):
-    """Told about rows written: done, in all, which file."""
-
-    def __call__(self, done: int, total: int, label: str, /) -> None:
-        """Show it."""
-        ...
-
-
-def silent(done: int, total: int, label: str) -> None:
-    """Tell nobody."""
 
 
 def counted(batches: Iterator[pa.RecordBatch], total: int, progress: Progress, label: str) -> Iterator[pa.RecordBatch]:

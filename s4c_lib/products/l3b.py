@@ -18,10 +18,11 @@ from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.products.l3b_item import l3b_item
 from s4c_lib.products.l3b_options import L3bOptions
 from s4c_lib.products.l3b_plan import L3bPlan, item_folder, plan_l3b
-from s4c_lib.products.l3b_rasters import Flags, L3bFiles, Progress, can_have_values, write_rasters
+from s4c_lib.products.l3b_rasters import Flags, L3bFiles, can_have_values, write_rasters
 from s4c_lib.products.replaced_folder import replaced_folder
 from s4c_lib.products.stac import ItemAsset, write_item
 from s4c_lib.products.thumbnail import write_thumbnail
+from s4c_lib.progress import Progress, silent
 from s4c_lib.readers.flags import Flag, flag_shares
 from s4c_lib.readers.pixels import open_pixels
 from s4c_lib.readers.scene import OpticalScene
@@ -62,7 +63,7 @@ def make_l3b(
     *,
     site: str,
     now: datetime,
-    progress: Progress = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> L3bProduct:
     """Make the vegetation product of a scene in ``{folder}/{year}/{month}/{item_id}``.
 

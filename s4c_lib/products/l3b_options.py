@@ -12,7 +12,6 @@ from s4c_lib.reasons import Reason
 from s4c_lib.vegetation.biophysical import OutputRules
 from s4c_lib.vegetation.networks import MODEL_SETS, VARIABLES
 
-INDICES: Final = ("ndvi", "ndwi", "brightness")
 PRODUCIBLE: Final = ("ndvi", *VARIABLES, "ndwi", "brightness")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.products.cog import CogBand, CogProfile, CogWriter, WrittenCog, cog_writer
 from s4c_lib.products.l3b_options import L3bOptions
 from s4c_lib.products.l3b_plan import L3bPlan, L3bRaster
+from s4c_lib.progress import Progress
 from s4c_lib.readers.flags import Flag
 from s4c_lib.readers.scene import NO_DATA, AngleGrid, Int16
 from s4c_lib.vegetation.biophysical import KEPT_FLAGS, Biophysical, Quality
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from s4c_lib.readers.pixels import ScenePixels
 
 Flags = npt.NDArray[np.uint8]
-Progress = Callable[[int, int, str], None]
 
 ROWS: Final = 512
 FLAGS_PROFILE: Final = CogProfile("uint8", (CogBand("status flags"),), int(Flag.NO_DATA), "nearest")

@@ -31,7 +31,6 @@ from s4c_lib.readers.scene import MeanGeometry
 if TYPE_CHECKING:
     import pystac
 
-STAC_VERSION: Final = "1.1.0"
 _AT: Final = "https://stac-extensions.github.io"
 EXTENSIONS: Final[Mapping[str, str]] = {
     "classification": f"{_AT}/classification/v2.0.0/schema.json",

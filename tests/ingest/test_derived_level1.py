@@ -11,7 +11,7 @@ import pytest
 from derived_season import NOW, Derived, NewDerived, new_derived, season_files
 
 from s4c_lib.ingest import executors
-from s4c_lib.ingest.steps import derived_step, l2a_programs
+from s4c_lib.ingest.steps import configured_programs, derived_step
 from tests.preprocessing.executor_cases import (
     TILE,
     maja,
@@ -65,7 +65,7 @@ def test_level_1_waits_until_a_program_is_configured(
     level1: Level1, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     season = level1("sen2cor", configured=False)
-    assert l2a_programs() == frozenset()
+    assert configured_programs() == frozenset()
     counts = season.run()
     assert (counts["ignored"], counts["queued"], counts["l2a"]) == (2, 0, 0)
     assert not season.has_work()
@@ -88,7 +88,7 @@ def test_sen2cor_makes_l2a_of_level_1(level1: Level1) -> None:
     for one in made:
         assert (Path(one.full_path) / f"{one.name}_B04.tif").is_file()
     assert list((season.root / "products").rglob("*.SAFE")) == [], "the copies take their place"
-    assert not [path for path in (season.root / "scratch").rglob("*") if path.is_file()]
+    assert _left_in(season) == []
     assert set(season.acquisitions().values()) == {"processed"}
 
 
@@ -99,6 +99,8 @@ def test_a_program_that_fails_is_tried_again_and_one_that_rejects_is_not(level1:
     assert {state[:2] for state in season.units().values()} == {("failed", "exec_nonzero")}
     (log,) = {row["log_path"] for row in season.rows("SELECT log_path FROM s4c.acquisition_unit ORDER BY id LIMIT 1")}
     assert Path(log).is_file()
+    assert {path.parent.name for path in _left_in(season)} == {"logs"}
+    season.set("executor.processor.l2a.keep_job_folders", True)
     sen2cor(tmp_path / "sen2cor", "shares=0,96,0,0,0,0")
     counts = season.run(NOW + timedelta(days=1))
     assert counts["l2a_failed_too_cloudy"] == 2
@@ -106,6 +108,11 @@ def test_a_program_that_fails_is_tried_again_and_one_that_rejects_is_not(level1:
     rows = season.rows("SELECT cloud_pct, attempts FROM s4c.acquisition_unit")
     assert [(round(row["cloud_pct"]), row["attempts"]) for row in rows] == [(96, 2), (96, 2)]
     assert set(season.acquisitions().values()) == {"processing_failed"}
+    assert "MTD_MSIL1C.xml" in {path.name for path in _left_in(season)}, "what the program was given"
+
+
+def _left_in(season: Derived) -> list[Path]:
+    return [path for path in (season.root / "scratch").rglob("*") if path.is_file()]
 
 
 def test_a_program_that_went_away_holds_nothing_against_the_product(

@@ -1,4 +1,4 @@
-"""Fetching when things go wrong: killed workers, full disks, files that vanish, several sites and sources at once."""
+"""Fetching when things go wrong: killed workers, full disks, files that vanish."""
 
 from __future__ import annotations
 
@@ -9,48 +9,25 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from domain_rows import count, make_acquisition, make_job, make_season, make_site, make_source
+from domain_rows import make_acquisition, make_job
 
-from s4c_lib.catalog import acquisitions, data_sources, query_windows, sites, transfers
+from s4c_lib.catalog import acquisitions, query_windows, transfers
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.jobs import JobState, finish
 from s4c_lib.errors import DiskFullError, InputError
-from s4c_lib.ingest import fetch, query, register
-from s4c_lib.ingest.context import load_context
+from s4c_lib.ingest import fetch, register
 from s4c_lib.ingest.preprocess import run_preprocess
 from s4c_lib.ingest.steps import has_work, run_all
+from tests.ingest.fetching import FIRST, LATER, New, clock, find, run_fetch, same_tree
 
-LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 # The first pause after a failure, with the 10 % by which it may be longer.
 PAUSE = HOUR * 1.1
-New = Callable[..., Any]
-FIRST = "20240306T103621_N0510_R051_T31UFS"
-
-
-def clock() -> datetime:
-    return LATER
-
-
-def find(ingest: Any, now: datetime = LATER) -> None:
-    """Search only."""
-    query.run_query(ingest.database, ingest.context(now), now=now, actor="test")
-
-
-def run_fetch(ingest: Any, **more: Any) -> dict[str, int]:
-    return fetch.run_fetch(ingest.database, ingest.context(), "archive", owner="test", clock=clock, **more).counts()
-
-
-def same_tree(left: Path, right: Path) -> bool:
-    names = [{str(path.relative_to(top)) for path in top.rglob("*") if path.is_file()} for top in (left, right)]
-    return names[0] == names[1] and all((left / name).read_bytes() == (right / name).read_bytes() for name in names[0])
 
 
 def test_a_killed_fetch_is_continued_and_costs_no_attempt(new_ingest: New, small_archive: Path) -> None:
@@ -269,63 +246,6 @@ def test_a_real_product_in_the_place_of_a_link_is_not_replaced(new_ingest: New, 
     assert (kept.state, "delete it" in (kept.last_error or "")) == ("aborted", True)
 
 
-def second_site(ingest: Any) -> tuple[Any, Any]:
-    with ingest.database.begin() as connection:
-        site = make_site(connection, "Beta")
-        season = make_season(connection, site, dates=ingest.season.dates)
-        return sites.set_enabled(connection, site, True), season
-
-
-def test_two_sites_share_what_both_need(new_ingest: New, small_archive: Path) -> None:
-    """Case 35: one row, one transfer, two memberships, one product."""
-    ingest = new_ingest(small_archive)
-    _, season = second_site(ingest)
-    assert ingest.run()["fetched"] == 4
-    context = load_context(ingest.database, season.id, today=LATER.date())
-    counts = run_all(ingest.database, context, owner="beta", clock=clock).counts
-    assert (counts["new"], counts["queued"], counts["fetched"], counts["registered"]) == (0, 0, 0, 0)
-    assert counts["shared"] == 4
-    with ingest.database.begin() as connection:
-        tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
-        assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
-    assert set(run_all(ingest.database, context, owner="beta", clock=clock).counts.values()) == {0}
-
-
-def test_two_sites_at_once_fetch_each_product_once(new_ingest: New, small_archive: Path) -> None:
-    ingest = new_ingest(small_archive)
-    _, season = second_site(ingest)
-    contexts = [load_context(ingest.database, number, today=LATER.date()) for number in (ingest.season.id, season.id)]
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(
-            pool.map(lambda context: run_all(ingest.database, context, owner=context.site.name, clock=clock), contexts)
-        )
-    # what one registered while the other was past that step is shared by the next run
-    for context in contexts:
-        run_all(ingest.database, context, owner="again", clock=clock)
-    assert sum(outcome.counts["fetched"] for outcome in outcomes) == 4
-    with ingest.database.begin() as connection:
-        tables = ("acquisition", "site_acquisition", "acquisition_unit", "product", "product_site")
-        assert [count(connection, table) for table in tables] == [4, 8, 4, 4, 8]
-        downloads = connection.exec_driver_sql(
-            "SELECT count(*) FROM s4c.acquisition_event WHERE to_state = 'downloading'"
-        )
-        assert downloads.scalar_one() == 4
-
-
-def test_workers_at_one_source_share_its_queue(new_ingest: New, small_archive: Path) -> None:
-    ingest = new_ingest(small_archive)
-    find(ingest)
-    chunks = fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=3)
-    assert chunks == [2, 1, 1]
-
-    def work(limit: int) -> int:
-        return run_fetch(ingest, limit=limit)["fetched"]
-
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(work, chunks)) == chunks
-    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=3) == []
-
-
 def test_chunks_hold_about_the_wanted_work(new_ingest: New, small_archive: Path) -> None:
     ingest = new_ingest(small_archive)
     find(ingest)
@@ -359,82 +279,6 @@ def test_a_run_for_some_satellites_leaves_the_others(new_ingest: New, small_arch
     assert not has_work(ingest.database, context, LATER)
     with ingest.database.begin() as connection:
         finish(connection, job.id, JobState.SUCCEEDED)
-
-
-def test_a_source_of_the_same_name_of_another_site_is_not_used(new_ingest: New, small_archive: Path) -> None:
-    ingest = new_ingest(small_archive)
-    find(ingest)
-    with ingest.database.begin() as connection:
-        other = make_site(connection, "Beta")
-        added = make_source(connection, Path("/elsewhere"), satellites=("s2",), site=other)
-    (own,) = [one for one in added if one.site == "beta"]
-    number = ingest.acquisition(FIRST).id
-    ingest.execute(
-        f"UPDATE s4c.acquisition SET data_source_id = {own.id}, "
-        f"providers = jsonb_build_object('{own.id}', providers -> data_source_id::text) WHERE id = {number}"
-    )
-    assert run_fetch(ingest)["fetched"] == 3
-    assert ingest.acquisition(FIRST).state == "queued"
-
-
-def test_a_product_comes_from_another_source_when_its_own_is_switched_off(
-    new_ingest: New, small_archive: Path, tmp_path: Path
-) -> None:
-    ingest = new_ingest(small_archive)
-    find(ingest)
-    shutil.copytree(small_archive, tmp_path / "mirror")
-    with ingest.database.begin() as connection:
-        make_source(connection, tmp_path / "mirror", name="mirror", satellites=("s2",))
-        data_sources.set_source(connection, "archive", {"enabled": False})
-    assert ingest.run()["registered"] == 4
-
-
-def test_another_source_is_asked_when_one_is_switched_off_later(
-    new_ingest: New, small_archive: Path, tmp_path: Path
-) -> None:
-    """It was there all along, but the first by priority was to supply the products; the windows are settled."""
-    ingest = new_ingest(small_archive)
-    shutil.copytree(small_archive, tmp_path / "mirror")
-    with ingest.database.begin() as connection:
-        make_source(connection, tmp_path / "mirror", name="mirror", satellites=("s2",))
-    find(ingest)
-    with ingest.database.begin() as connection:
-        data_sources.set_source(connection, "archive", {"enabled": False})
-    assert ingest.has_work()
-    assert ingest.run()["registered"] == 4
-
-
-def test_a_source_switched_off_has_nothing_to_fetch(new_ingest: New, small_archive: Path) -> None:
-    """Its tasks are still there."""
-    ingest = new_ingest(small_archive)
-    find(ingest)
-    with ingest.database.begin() as connection:
-        data_sources.set_source(connection, "archive", {"enabled": False})
-    assert fetch.plan_chunks(ingest.database, ingest.context(), "archive", slots=2) == []
-    assert set(run_fetch(ingest).values()) == {0}
-    with ingest.database.begin() as connection:
-        data_sources.set_source(connection, "archive", {"enabled": True})
-    assert ingest.run()["registered"] == 4
-
-
-@pytest.mark.parametrize("name", ["own", "archive"])
-def test_a_product_that_another_sites_source_listed_last_comes_from_ones_own(
-    new_ingest: New, small_archive: Path, tmp_path: Path, name: str
-) -> None:
-    """The other site is switched off before it fetched anything; its source may even be called the same."""
-    ingest = new_ingest(small_archive)
-    other, season = second_site(ingest)
-    shutil.copytree(small_archive, tmp_path / "own")
-    with ingest.database.begin() as connection:
-        make_source(connection, tmp_path / "own", name=name, satellites=("s2",), site=other)
-    find(ingest)
-    context = load_context(ingest.database, season.id, today=LATER.date())
-    query.run_query(ingest.database, context, now=LATER, actor="beta")
-    with ingest.database.begin() as connection:
-        sites.set_enabled(connection, other, False)
-    assert ingest.has_work()
-    assert ingest.run()["registered"] == 4
-    assert not ingest.has_work()
 
 
 def test_an_unknown_source_is_refused(new_ingest: New, small_archive: Path) -> None:

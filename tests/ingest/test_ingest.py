@@ -9,11 +9,9 @@ import sys
 import textwrap
 import threading
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,8 +23,8 @@ from s4c_lib.ingest.context import IngestContext, load_context
 from s4c_lib.ingest.query import run_query
 from s4c_lib.synthetic.archive import ArchiveSummary
 from tests.ingest.conftest import prepare
+from tests.ingest.fetching import LATER, New, same_tree
 
-LATER = datetime(2025, 2, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 # What the parameters in force make of each kind.
 FATE = {
@@ -39,18 +37,6 @@ FATE = {
     "s1_slc": "no_executor",
     "s1_grd": "no_executor",
 }
-# A file's size and time are what a copy is recognised by.
-MOVED_ON = (1_700_000_000, 1_700_000_000)
-
-New = Callable[..., Any]
-
-
-def same_tree(left: Path, right: Path) -> bool:
-    if left.is_file():
-        return left.read_bytes() == right.read_bytes()
-    names = {str(path.relative_to(left)) for path in left.rglob("*") if path.is_file()}
-    other = {str(path.relative_to(right)) for path in right.rglob("*") if path.is_file()}
-    return names == other and all((left / name).read_bytes() == (right / name).read_bytes() for name in names)
 
 
 @pytest.mark.parametrize("mode", ["copy", "symlink", "check"])

@@ -6,18 +6,16 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
-from derived_rows import settle
 from l4_season import Filled, publish
-from practice_season import configure, give_table, observe
-from sqlalchemy import Connection, text
+from practice_season import NOW, configure, fill_practices, give_table
+from sqlalchemy import text
 from typer.testing import CliRunner
-from uploaded_rows import give_everything
 
 from s4c_lib import runs, season_computation
 from s4c_lib.catalog import jobs, products
@@ -32,7 +30,6 @@ from s4c_lib.practices.sen4cap_table import COLUMNS
 from s4c_lib.runs import RunRequest, open_run
 from s4c_lib.season_run import NoResultError
 
-NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
 L4C = RunRequest("alpha", "2024", "s4c_l4c", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
 CATCH_CROPS = """FIELD_ID;MAIN_CROP;VEG_START;H_START;H_END;PRACTICE;P_TYPE;P_START;P_END
 P4;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-22;2024-09-15
@@ -45,13 +42,7 @@ P3;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-01;2024-08
 @pytest.fixture(scope="module")
 def filled() -> Filled:
     """Series of three parcels; the fourth was never seen."""
-
-    def fill(connection: Connection, season: Season, folder: Path) -> None:
-        give_everything(connection, season, folder / "declarations")
-        settle(connection, season, NOW)
-        observe(connection, season, folder / "p")
-
-    return fill
+    return fill_practices
 
 
 def opened(database: Database, request: RunRequest) -> Job:

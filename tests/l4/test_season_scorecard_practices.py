@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from derived_rows import settle
 from l4_season import Filled, publish
-from practice_season import configure, give_table, observe
-from sqlalchemy import Connection
-from uploaded_rows import give_everything
+from practice_season import NOW, configure, fill_practices, give_table
 
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.database import Database
@@ -20,7 +17,6 @@ from s4c_lib.l4.scorecard_truth import Truth
 from s4c_lib.l4.season_scorecard import season_scorecard
 from s4c_lib.runs import RunRequest
 
-NOW = datetime(2025, 2, 1, 8, tzinfo=UTC)
 L4C = RunRequest("alpha", "2024", "s4c_l4c", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
 # The harvest of 15 July comes after the day by which the catch crop had to be sown: POOR, and rightly so of P3.
 CATCH_CROPS = """FIELD_ID;MAIN_CROP;VEG_START;H_START;H_END;PRACTICE;P_TYPE;P_START;P_END
@@ -31,13 +27,7 @@ P3;233;2024-04-01;2024-06-03;2024-09-30;CatchCrop;CatchCrop_1;2024-07-01;2024-08
 @pytest.fixture(scope="module")
 def filled() -> Filled:
     """A harvest in the week of 15 July on three parcels; the fourth was never seen."""
-
-    def fill(connection: Connection, season: Season, folder: Path) -> None:
-        give_everything(connection, season, folder / "declarations")
-        settle(connection, season, NOW)
-        observe(connection, season, folder / "p")
-
-    return fill
+    return fill_practices
 
 
 def test_harvest_and_verdicts_of_the_product_in_force(database: Database, season: Season, tmp_path: Path) -> None:

@@ -29,12 +29,10 @@ FLIGHT = OpticalPass(
     view_zenith=8.0,
     view_azimuth=287.0,
 )
-# Share of the 20 m pixels, by flag: one seventh no data, a tenth cloud, a tenth water.
-ROWS_NO_DATA, COLUMNS_CLOUD, COLUMNS_WATER = 90, 54, 54
 
 
 def scene(alike: float = 0.05, grid: PixelGrid = GRID) -> OpticalScene:
-    """Reflectance around 0.1 to 0.3 with noise of ``alike``; the first 1/7 of the rows without data."""
+    """Reflectance around 0.1 to 0.3 with noise of ``alike``; one seventh no data, a tenth cloud, a tenth water."""
     rng = np.random.default_rng(5)
     bands = {}
     for number, (band, metres) in enumerate(BAND_METRES.items()):

@@ -23,7 +23,6 @@ from executor_cases import (
     contents,
     maja,
     maja_request,
-    make_l1c,
     make_maja_folders,
     make_sen2cor_folders,
     sen2cor,
@@ -43,11 +42,6 @@ from s4c_lib.preprocessing.sen2cor import Sen2CorExecutor
 from s4c_lib.preprocessing.sen2cor_settings import Sen2CorOptions
 from s4c_lib.preprocessing.work_folder import linked_tree, read_only_mounts, remove_tree, unpacked, work_folder
 from s4c_lib.reasons import Reason
-
-
-@pytest.fixture(scope="module")
-def l1c(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_l1c(tmp_path_factory.mktemp("l1c"))
 
 
 def shell(text: str) -> Command:

@@ -33,11 +33,6 @@ from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_names import product_name
 
 
-@pytest.fixture(scope="module")
-def l1c(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_l1c(tmp_path_factory.mktemp("l1c"))
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     make_maja_folders(tmp_path)

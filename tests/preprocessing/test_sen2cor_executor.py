@@ -36,11 +36,6 @@ TWENTY = Sen2CorOptions(resolutions=(20,))
 
 
 @pytest.fixture(scope="module")
-def l1c(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_l1c(tmp_path_factory.mktemp("l1c"))
-
-
-@pytest.fixture(scope="module")
 def old_l1c(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_old_l1c(tmp_path_factory.mktemp("old"))
 

@@ -20,15 +20,20 @@ from s4c_lib.preprocessing.radar.geocoding import ImageFrame, ground_nodes, imag
 from s4c_lib.preprocessing.radar.grd_backscatter import GrdImage, SeenGround, averaged, backscatter, see
 from s4c_lib.preprocessing.radar.measurement import usable_window
 from s4c_lib.preprocessing.radar.native_settings import NativeOptions
-from s4c_lib.preprocessing.radar.orbits import OrbitPolynomial, choose_orbit_file, fitted, read_orbit_file
+from s4c_lib.preprocessing.radar.orbits import (
+    OrbitPolynomial,
+    choose_orbit_file,
+    fitted,
+    least_precise,
+    read_orbit_file,
+)
 from s4c_lib.preprocessing.radar.safe_product import RadarProduct, open_radar_product
-from s4c_lib.preprocessing.radar.tile_raster import RasterOrigin, RasterSubject, write_tile_raster
+from s4c_lib.preprocessing.radar.tile_raster import RasterOrigin, RasterSubject, pixel_counts, write_tile_raster
 from s4c_lib.reasons import Reason
 
 # How noise is scaled before IPF 2.50 is not known (preprocessing.md 4.2).
 _NOISE_SINCE: Final = (2, 50)
 _NEAR_DEG: Final = 0.1  # relief shifts the edge of an image by some kilometres
-_RANKS: Final = ("ANN", "RES", "POE")
 _HALF_GLOBE: Final = 180.0
 
 
@@ -226,14 +231,14 @@ def _origin(
 ) -> RasterOrigin:
     geoid = options.geoid
     surface = "ellipsoid" if geoid is None else geoid.model or geoid.path.name
-    looks = averaged(image, options.pixel_spacing)
+    lines, samples = averaged(image, options.pixel_spacing)
     return RasterOrigin(
-        orbit=min((one.orbit.source for one in slices), key=_RANKS.index),
+        orbit=least_precise(one.orbit.source for one in slices),
         direction=slices[0].product.direction,
         noise_removed=all(one.noise_removed for one in slices),
         rtc=False,
         elevation=f"{request.elevation.kind} above {surface}",
         input_ids=tuple(one.product.name.name for one in slices),
         software=software,
-        more={"LOOKS": "x".join(f"{look:g}" for look in looks)},
+        more={"LOOKS": pixel_counts(samples, lines)},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,12 @@ _FILE: Final = re.compile(
 _DEGREE: Final = 5
 _AROUND: Final = timedelta(seconds=61)
 _WORST_FIT_M: Final = 0.5
+_RANKS: Final = ("ANN", "RES", "POE")
+
+
+def least_precise(sources: Iterable[str]) -> str:
+    """Return the least precise of the sources of several orbits: ``ANN``, ``RES`` or ``POE``."""
+    return min(sources, key=_RANKS.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from s4c_lib.preprocessing.parallelism import free_memory_gb
 from s4c_lib.preprocessing.process_run import run_process
 from s4c_lib.preprocessing.radar import snap_output
 from s4c_lib.preprocessing.radar.executor import MadeRaster, RadarJob, RadarRequest
+from s4c_lib.preprocessing.radar.orbits import least_precise
 from s4c_lib.preprocessing.radar.snap_elevation import write_elevation
 from s4c_lib.preprocessing.radar.snap_graphs import (
     COHERENCE_WINDOW,
@@ -43,7 +44,7 @@ from s4c_lib.preprocessing.radar.snap_settings import (
     gpt_arguments,
 )
 from s4c_lib.preprocessing.radar.snap_steps import Chain, Step, steps_of
-from s4c_lib.preprocessing.radar.tile_raster import RasterOrigin, RasterSubject, write_tile_raster
+from s4c_lib.preprocessing.radar.tile_raster import RasterOrigin, RasterSubject, pixel_counts, write_tile_raster
 from s4c_lib.preprocessing.work_folder import read_only_mounts, remove_tree
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_kinds import ProductKind
@@ -302,15 +303,15 @@ class SnapUnit:
             heights += ", EGM96 added by SNAP"
         grd = current[0].scene.name.kind is ProductKind.S1_GRD
         if previous is not None:
-            more = {"WINDOW": f"{COHERENCE_WINDOW[0]} x {COHERENCE_WINDOW[1]}"}
+            more = {"WINDOW": pixel_counts(*COHERENCE_WINDOW)}
             more["GEOMETRIC_PHASE_REMOVED"] = str(options.remove_geometric_phase).lower()
         else:
             looks = (options.pixel_spacing // GRD_PIXEL_M,) * 2 if grd else SLC_LOOKS
-            more = {"LOOKS": f"{looks[0]} x {looks[1]}"}
+            more = {"LOOKS": pixel_counts(*looks)}
             if options.speckle_filter != "off":
                 more["SPECKLE_FILTER"] = options.speckle_filter
         return RasterOrigin(
-            orbit="/".join(sorted({orbit_kind(scene.scene) for scene in scenes})),
+            orbit=least_precise(orbit_kind(scene.scene) for scene in scenes),
             direction=str(current[0].direction),
             noise_removed=previous is None and options.remove_noise,
             rtc=False,

@@ -60,12 +60,12 @@ class RasterOrigin:
 
     Parameters
     ----------
-    orbit : state vectors used: ``POE``, ``RES`` or ``ANN``.
+    orbit : state vectors used: ``POE``, ``RES`` or ``ANN``, the least precise of all inputs.
     direction : ``ascending`` or ``descending``.
     elevation : model and what its heights are counted from.
     input_ids : names of the products.
     software : program and version.
-    more : further tags, ``LOOKS`` or ``WINDOW`` among them.
+    more : further tags, ``LOOKS`` or ``WINDOW`` among them; see `pixel_counts`.
     """
 
     orbit: str
@@ -76,6 +76,11 @@ class RasterOrigin:
     input_ids: tuple[str, ...]
     software: str
     more: Mapping[str, str] = field(default_factory=dict)
+
+
+def pixel_counts(in_range: float, in_azimuth: float) -> str:
+    """Return the text of the tags ``LOOKS`` and ``WINDOW``: pixels in range x azimuth, as ``8x2``."""
+    return f"{in_range:g}x{in_azimuth:g}"
 
 
 def write_tile_raster(
