@@ -47,6 +47,7 @@ class Reason(StrEnum):
     GONE = "gone"
     OFFLINE = "offline"
     BY_HAND = "by_hand"
+    SEASON_DELETED = "season_deleted"
     TOO_FEW_WEEKS = "too_few_weeks"
     NO_EVALUABLE_PARCEL = "no_evaluable_parcel"
     TOO_FEW_CLASSES = "too_few_classes"
@@ -89,4 +90,5 @@ EXPLAINED: dict[str, str] = {
     Reason.GONE: "the data source listed it and no longer has it",
     Reason.OFFLINE: "on the data source's tape; ordered, and fetched when it is online",
     Reason.BY_HAND: "left out by an operator",
+    Reason.SEASON_DELETED: "the season that used it was deleted",
 }

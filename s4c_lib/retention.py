@@ -1,4 +1,6 @@
-"""What nobody needs any more: unfinished transfers, what was superseded, and what dead workers left.
+"""What a night does: products and downloads whose time is over, and what nobody needs any more.
+
+The latter are unfinished transfers, what was superseded, and what dead workers left.
 
 Files go before their rows, so that an interrupted night is made up for by the next; only below the storage folders,
 and never through a link. What is younger than a day is left to whoever is making it.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -18,15 +20,16 @@ from typing import Final
 import structlog
 
 from s4c_lib.catalog import marker_files, parcel_sets, retention_rows
-from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.sites import list_sites
+from s4c_lib.catalog.only_one import only_one
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
-from s4c_lib.errors import StorageError
+from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.keeping import Keeper, KeepingOutcome, Policies, verdicts
 from s4c_lib.parameters import Snapshot
 from s4c_lib.preprocessing.maja_chain import STEP_BACK
+from s4c_lib.retention_policy import Action, Verdict
 from s4c_lib.sources.part_folder import remove_stale_parts
-from s4c_lib.stored_files import entries, files_below, is_inside, remove_stored
+from s4c_lib.stored_files import Measured, entries, files_below, is_inside, measured, remove_stored
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +48,8 @@ class RetentionOutcome:
     parts : unfinished transfers. marker_files : superseded files of the statistics store.
     orphans : files of the store that no row names. products : superseded products.
     native_products : what the chain of MAJA's dates does not need any more. elevation_folders : outdated ones.
-    parcel_sets : versions of declarations.
+    parcel_sets : versions of declarations. removed, archived : products in force and downloads whose time was over.
+    freed_bytes : of those removed.
     left_alone : paths outside the storage folders. failed : paths that could not be removed.
     """
 
@@ -56,32 +60,68 @@ class RetentionOutcome:
     native_products: int = 0
     elevation_folders: int = 0
     parcel_sets: int = 0
+    removed: int = 0
+    archived: int = 0
+    freed_bytes: int = 0
     left_alone: int = 0
     failed: int = 0
 
+    faults: tuple[str, ...] = ()
+
     def counts(self) -> dict[str, int]:
         """Return the numbers for an XCom."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "faults"}
 
 
-def apply(database: Database, *, now: datetime) -> RetentionOutcome:
-    """Remove whatever the parameters ``retention.*`` allow; a path that cannot be removed stops nothing else."""
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a night would do to one product or download, and the rule that says so."""
+
+    verdict: Verdict
+    files: int
+    size_bytes: int
+
+
+def plan(database: Database, *, now: datetime) -> list[Planned]:
+    """Judge everything that is stored, without changing anything; only what would go is measured."""
     with database.begin() as connection:
-        places = _Places(
-            snapshot(connection, today=now.date()),
-            {
-                (site.id, site.short_name): snapshot(connection, today=now.date(), site=site)
-                for site in list_sites(connection)
-            },
-        )
-    night = _Night(database, now, places)
-    night.unfinished_transfers()
-    night.declarations()
-    night.statistics()
-    night.orphans()
-    night.products()
-    night.natives()
-    night.elevation()
+        policies = Policies.read(connection, now.date())
+        found = verdicts(connection, policies, now=now)
+    planned = []
+    for one in found:
+        files = measured(Path(one.item.path)) if one.action is not Action.NONE else Measured(0, 0)
+        planned.append(Planned(one, files.files, files.size_bytes))
+    return planned
+
+
+def apply(
+    database: Database, *, now: datetime, actor: str = "retention", progress: Callable[[str], None] | None = None
+) -> RetentionOutcome:
+    """Remove or archive whatever the parameters ``retention.*`` say; what cannot be done stops nothing else.
+
+    Parameters
+    ----------
+    actor : who is written into the history. progress : told the name of what is archived or removed.
+
+    Raises
+    ------
+    ConflictError : another pass is under way.
+    """
+    with only_one(database, "retention"):
+        with database.begin() as connection:
+            policies = Policies.read(connection, now.date())
+            places = _Places(
+                policies.system, {(site.id, site.short_name): values for site, values in policies.sites.values()}
+            )
+        night = _Night(database, now, places)
+        night.keep(policies, actor, progress)
+        night.unfinished_transfers()
+        night.declarations()
+        night.statistics()
+        night.orphans()
+        night.products()
+        night.natives()
+        night.elevation()
     log.info("retention", **night.outcome.counts())
     return night.outcome
 
@@ -122,6 +162,27 @@ class _Night:
     now: datetime
     places: _Places
     outcome: RetentionOutcome = field(default_factory=RetentionOutcome)
+
+    def keep(self, policies: Policies, actor: str, progress: Callable[[str], None] | None) -> None:
+        """Carry out the policy of products in force and downloads, after what an earlier pass left undone."""
+        done = KeepingOutcome()
+        keeper = Keeper(self.database, policies, actor, done)
+        keeper.finish_removals()
+        with self.database.begin() as connection:
+            found = verdicts(connection, policies, now=self.now)
+        full = False
+        for verdict in found:
+            if full and verdict.action is Action.ARCHIVE:
+                continue
+            try:
+                keeper.carry_out(verdict, progress)
+            except DiskFullError:  # recorded among the faults; what is deleted goes on
+                full = True
+        self.outcome.removed, self.outcome.archived = done.removed, done.archived
+        self.outcome.freed_bytes = done.freed_bytes
+        self.outcome.left_alone += done.left_alone
+        self.outcome.failed += done.failed
+        self.outcome.faults = tuple(done.faults)
 
     def unfinished_transfers(self) -> None:
         before = self.now - timedelta(days=float(self.places.system["retention.partial_days"]))

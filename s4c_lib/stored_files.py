@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from s4c_lib.errors import StorageError
@@ -36,6 +37,28 @@ def remove_stored(path: Path) -> bool:
             f"{error.filename or path} cannot be removed: {error.strerror or error}", hint="repair the folder"
         ) from error
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Files of a path and their bytes; a link counts as itself, and what is not there as nothing."""
+
+    files: int
+    size_bytes: int
+
+
+def measured(path: Path) -> Measured:
+    """Count the files and bytes of a file, folder or link, without following links."""
+    if not os.path.lexists(path):
+        return Measured(0, 0)
+    if path.is_symlink() or not path.is_dir():
+        return Measured(1, path.lstat().st_size)
+    files = size_bytes = 0
+    for folder, folders, names in os.walk(path, followlinks=False):
+        for name in (*names, *(one for one in folders if Path(folder, one).is_symlink())):
+            files += 1
+            size_bytes += Path(folder, name).lstat().st_size
+    return Measured(files, size_bytes)
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:

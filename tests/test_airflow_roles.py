@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,39 +12,23 @@ from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.airflow_roles import ensure_roles
 from s4c_lib.errors import AirflowApiError, InputError
 from s4c_lib.site_roles import ON_DAGS, PERMISSIONS, access_control
+from tests.local_server import QuietHandler, http_server
 
 
 @contextmanager
 def server(status: int, body: str) -> Iterator[AirflowApi]:
     """An API server that lets everybody in and answers each question for roles alike."""
 
-    class Answer(BaseHTTPRequestHandler):
-        def _say(self, code: int, text: str) -> None:
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
+    class Answer(QuietHandler):
+        def post(self) -> None:
+            self.received()
+            self.answer(201, json.dumps({"access_token": "t"}).encode())
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self._say(201, json.dumps({"access_token": "t"}))
+        def get(self) -> None:
+            self.answer(status, body.encode())
 
-        def do_GET(self) -> None:
-            self._say(status, body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        with AirflowApi(f"http://127.0.0.1:{listener.server_address[1]}", "u", "p") as api:
-            yield api
-    finally:
-        listener.shutdown()
-        thread.join()
-        listener.server_close()
+    with http_server(Answer) as url, AirflowApi(url, "u", "p") as api:
+        yield api
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, '{"detail": "Not Found"}'), (200, "<!doctype html><title>x")])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from operators.base import DomainOperator, retried_by_class
 
 if TYPE_CHECKING:
@@ -46,12 +48,22 @@ class PastRetriesOperator(DomainOperator):
 
 
 class RetentionOperator(DomainOperator):
-    """Remove what nothing needs any more: unfinished transfers, replaced statistics and products, unused caches."""
+    """Finish deletions of sites and seasons, carry out the retention policy, remove what nothing needs any more.
+
+    What could not be done stands in the log and is tried again by the next night; the task then fails.
+    """
 
     def execute(self, context: Context) -> dict[str, int]:
         """Remove and return counts."""
+        from s4c_lib.deletion import finish_deletions
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.retention import apply
+        from s4c_lib.settings import Settings
 
         with retried_by_class():
-            return apply(self.database(), now=utc_now()).counts()
+            for line in finish_deletions(self.database(), Settings(), now=utc_now()):
+                self.log.info("%s", line)
+            outcome = apply(self.database(), now=utc_now())
+        if outcome.faults:
+            raise AirflowFailException(f"{len(outcome.faults)} faults, the first: {outcome.faults[0]}")
+        return outcome.counts()

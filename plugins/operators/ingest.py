@@ -48,7 +48,7 @@ class QueryOperator(IngestOperator):
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.query import run_query
         from s4c_lib.ingest.register import process_owner
-        from s4c_lib.ingest.steps import l2a_programs
+        from s4c_lib.ingest.steps import configured_programs
 
         database, job_id = self.database(), self.running_job(context)
         with retried_by_class():
@@ -62,7 +62,7 @@ class QueryOperator(IngestOperator):
                 ingest,
                 now=utc_now(),
                 actor=process_owner(job_id, self.task_id),
-                l2a_executors=l2a_programs(),
+                programs=configured_programs(),
                 access=airflow_access(),
                 progress=self._progress,
                 clock=utc_now,

@@ -23,6 +23,7 @@ class Supply:
     quota : what holds its source back where that is its quota of bytes.
     staging_since, ordered_at : when it was taken in hand and when the source took the order; None when not on order.
     nothing_because : why nothing is made of it, where all its units are left out.
+    made_removed : why its products were removed, where retention removed all of them.
     unit_fault, unit_due : why the unit that is tried again first failed, and when it is; None when none waits so.
     """
 
@@ -34,6 +35,7 @@ class Supply:
     staging_since: datetime | None = None
     ordered_at: datetime | None = None
     nothing_because: str | None = None
+    made_removed: str | None = None
     unit_fault: str | None = None
     unit_due: datetime | None = None
 
@@ -52,6 +54,9 @@ def supplies(connection: Connection, acquisition_ids: Sequence[int], *, now: dat
                CASE WHEN a.state = 'staging' THEN a.ordered_at END AS ordered_at,
                (SELECT CASE WHEN bool_and(u.state = 'ignored') THEN min(u.reason_code) END
                 FROM s4c.acquisition_unit u WHERE u.acquisition_id = a.id) AS nothing_because,
+               (SELECT CASE WHEN bool_and(p.removed_at IS NOT NULL) THEN min(p.removed_because) END
+                FROM s4c.product p WHERE p.acquisition_id = a.id AND p.state = 'active' AND p.product_type_id <> 3)
+                   AS made_removed,
                w.reason_code AS unit_fault, w.next_attempt_at AS unit_due
         FROM s4c.acquisition a
         LEFT JOIN LATERAL (

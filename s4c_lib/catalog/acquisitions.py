@@ -72,6 +72,9 @@ class Acquisition:
     next_attempt_at: datetime | None
     last_error: str | None
     storage_state: str
+    archived_at: datetime | None
+    removed_at: datetime | None
+    removed_because: str | None
     relevance: str | None = None
     relevance_reason: str | None = None
 
@@ -294,6 +297,8 @@ def list_acquisitions(
     date_to: datetime | None = None,
     satellites: Sequence[str] | None = None,
     states: Sequence[str] | None = None,
+    tiles: Sequence[str] | None = None,
+    orbits: Sequence[int] | None = None,
 ) -> list[Acquisition]:
     """Return the acquisitions a site knows, selected or ignored, by sensing time and name.
 
@@ -301,6 +306,8 @@ def list_acquisitions(
     ----------
     date_from, date_to : sensing start in [date_from, date_to).
     satellites : search groups (``l8`` is Landsat 8 and 9) or ``l9`` alone.
+    tiles : of one of these, or, of what is not cut into tiles, over one of these tiles of the site.
+    orbits : relative.
     """
     statement = text(
         f"""
@@ -311,6 +318,11 @@ def list_acquisitions(
           AND (CAST(:date_to AS timestamptz) IS NULL OR a.sensing_start < :date_to)
           AND (CAST(:satellites AS smallint[]) IS NULL OR a.satellite_id = ANY(CAST(:satellites AS smallint[])))
           AND (CAST(:states AS text[]) IS NULL OR a.state::text = ANY(CAST(:states AS text[])))
+          AND (CAST(:orbits AS integer[]) IS NULL OR a.relative_orbit = ANY(CAST(:orbits AS integer[])))
+          AND (CAST(:tiles AS text[]) IS NULL OR a.tiles && CAST(:tiles AS text[])
+               OR (a.tiles = '{{}}' AND EXISTS (
+                   SELECT 1 FROM s4c.site_tile t WHERE t.site_id = m.site_id AND t.tile = ANY(CAST(:tiles AS text[]))
+                     AND ST_Intersects(t.footprint, a.footprint))))
         ORDER BY a.sensing_start, a.source_product_name
         """
     )
@@ -322,6 +334,8 @@ def list_acquisitions(
             "date_to": date_to,
             "satellites": None if satellites is None else satellite_numbers(satellites),
             "states": None if states is None else list(states),
+            "tiles": None if tiles is None else list(tiles),
+            "orbits": None if orbits is None else list(orbits),
         },
     )
     return [_acquisition(row) for row in rows.mappings()]

@@ -60,7 +60,7 @@ def later_l1c(connection: Connection, site_id: int, acquisition: Acquisition, ti
         SELECT a.full_path FROM s4c.acquisition a
         JOIN s4c.site_acquisition m ON m.acquisition_id = a.id AND m.site_id = :site_id AND m.relevance = 'selected'
         WHERE a.kind = 's2_l1c' AND :tile = ANY(a.tiles) AND a.relative_orbit IS NOT DISTINCT FROM :orbit
-          AND a.sensing_start > :moment AND a.full_path IS NOT NULL
+          AND a.sensing_start > :moment AND a.full_path IS NOT NULL AND a.removed_at IS NULL
         ORDER BY a.sensing_start, a.id LIMIT :limit
         """
     )
@@ -78,6 +78,8 @@ def reopen_later(connection: Connection, acquisition: Acquisition, tile: str, *,
         WHERE a.id = u.acquisition_id AND u.executor = 'maja' AND u.state = 'done' AND u.unit_key = :tile
           AND a.satellite_id = (SELECT satellite_id FROM s4c.acquisition WHERE id = :id)
           AND a.relative_orbit IS NOT DISTINCT FROM :orbit AND a.sensing_start > :moment
+          -- what retention removed stays as it was made
+          AND a.removed_at IS NULL
         RETURNING a.id
         """
     )

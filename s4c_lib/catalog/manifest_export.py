@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, text
 
@@ -107,17 +108,20 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
     )
     first = min(_first_needed(season, satellite, settings) for satellite in SEARCHED_SATELLITES)
     days = int(settings["ingest.interval_days"])
+    of_season = partial(
+        DagEntry,
+        site=site.short_name,
+        site_name=site.name,
+        season=season.short_name,
+        season_name=season.name,
+        start=season.dates.start.isoformat(),
+        end=season.dates.end.isoformat(),
+        phase=str(phase),
+    )
     entries = [
-        DagEntry(
+        of_season(
             dag_id=dag_id(site.short_name, season.short_name, "ingest"),
             processor="ingest",
-            site=site.short_name,
-            site_name=site.name,
-            season=season.short_name,
-            season_name=season.name,
-            start=season.dates.start.isoformat(),
-            end=season.dates.end.isoformat(),
-            phase=str(phase),
             enabled=served,
             schedule="daily" if days == 1 else f"every {days} days",
             interval=(first.isoformat(), (season.dates.horizon(grace) + timedelta(days=1)).isoformat(), days),
@@ -127,16 +131,9 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
     for processor in season_processors(connection, season.id):
         due = runs(processor.processor, processor.schedule, season.dates, grace)
         entries.append(
-            DagEntry(
+            of_season(
                 dag_id=dag_id(site.short_name, season.short_name, processor.processor),
                 processor=processor.processor,
-                site=site.short_name,
-                site_name=site.name,
-                season=season.short_name,
-                season_name=season.name,
-                start=season.dates.start.isoformat(),
-                end=season.dates.end.isoformat(),
-                phase=str(phase),
                 enabled=served and processor.enabled,
                 schedule=processor.schedule.describe(),
                 dates=tuple(day.isoformat() for day in due),

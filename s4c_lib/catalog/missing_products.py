@@ -26,7 +26,8 @@ _L2A_OF_SITE = """
          AND (t.tile = ANY(p.tiles)
               -- Landsat has its own tiling: it serves the Sentinel-2 tiles it meets
               OR (p.satellite_id IN (2, 4) AND ST_Intersects(a.footprint, t.footprint)))
-    WHERE p.product_type_id = 1 AND p.state = 'active' AND p.acquired_at >= :first AND p.acquired_at < :stop
+    WHERE p.product_type_id = 1 AND p.state = 'active' AND p.removed_at IS NULL
+      AND p.acquired_at >= :first AND p.acquired_at < :stop
       AND (CAST(:tiles AS text[]) IS NULL OR t.tile = ANY(CAST(:tiles AS text[])))
 """
 
@@ -57,7 +58,10 @@ def missing_l3b(
     stop: datetime,
     tiles: Sequence[str] | None = None,
 ) -> list[Piece]:
-    """Return the L2A tiles in force of a site sensed in [first, stop) that have no L3B made with this configuration."""
+    """Return the L2A tiles in force of a site sensed in [first, stop) that have no L3B made with this configuration.
+
+    An L3B that retention removed counts as made; of an L2A that it removed nothing can be made.
+    """
     statement = text(
         f"""
         SELECT p.acquired_at, p.id AS product_id, t.tile {_L2A_OF_SITE}
@@ -105,7 +109,7 @@ def missing_statistics(
         JOIN s4c.product_type k ON k.id = p.product_type_id
         LEFT JOIN s4c.acquisition a ON a.id = p.acquisition_id
         JOIN unnest(CAST(:types AS text[]), CAST(:variables AS text[])) AS w (type, variable) ON w.type = k.name
-        WHERE p.state = 'active' AND p.acquired_at >= :first AND p.acquired_at < :stop
+        WHERE p.state = 'active' AND p.removed_at IS NULL AND p.acquired_at >= :first AND p.acquired_at < :stop
           AND (k.name <> 'l3b' OR p.config_hash = :l3b_hash)
           AND (k.name <> 'l2a' OR p.satellite_id = 1)
           AND (k.name NOT LIKE 's1%' OR right(w.variable, 2) = lower(coalesce(p.polarisation, a.polarisation)))

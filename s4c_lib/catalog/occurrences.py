@@ -14,9 +14,12 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.jobs import JobState, SkipReason
 from s4c_lib.catalog.seasons import Season, SeasonProcessor
 from s4c_lib.catalog.vocabulary import PROCESSORS
+from s4c_lib.parameters import Snapshot
+from s4c_lib.scheduling.dates import Phase
 from s4c_lib.scheduling.schedules import CatchupPolicy, as_of, catch_up, default_policy, occurrences, runs
 
 PLANNED = "planned"
@@ -51,11 +54,25 @@ class OccurrenceJob:
     reason: str | None
 
 
+def policy_of(season: Season, parameters: Snapshot, today: date) -> CatchupPolicy:
+    """Return which missed dates of a season count: as the season says, else ``backfill.policy``, else by its phase.
+
+    The default of ``backfill.policy`` is meant for past seasons; set somewhere, it counts for current ones too.
+    """
+    if season.catchup_policy is not None:
+        return season.catchup_policy
+    phase = season.dates.phase(today, int(parameters["schedule.grace_months"]))
+    configured = not parameters.explain("backfill.policy").origin.startswith("default")
+    if configured or phase is Phase.PAST:
+        return CatchupPolicy(parameters["backfill.policy"])
+    return default_policy(phase)
+
+
 def list_occurrences(
     connection: Connection, season: Season, entry: SeasonProcessor, *, today: date, grace_months: int = 1
 ) -> list[Occurrence]:
     """Return every date a processor of a season is due, ascending, and what became of it."""
-    policy = season.catchup_policy or default_policy(season.dates.phase(today, grace_months))
+    policy = policy_of(season, snapshot(connection, today=today, season=season), today)
     return outcomes(
         season,
         occurrences(entry.schedule, season.dates, grace_months),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.geometry import bound, geometry_parameter
-from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES, satellite_name
+from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES, satellite_name, satellite_numbers
 from s4c_lib.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -86,6 +86,16 @@ class Product:
     direction: str | None
     polarisation: str | None
     metadata: Mapping[str, Any]
+    archived_at: datetime | None = None
+    removed_at: datetime | None = None
+    removed_because: str | None = None
+
+    @property
+    def files(self) -> str:
+        """Where the files are, in words: on disk, in the archive, or removed, when and why."""
+        if self.removed_at is not None:
+            return f"removed {self.removed_at:%Y-%m-%d}: {self.removed_because}"
+        return "on disk" if self.archived_at is None else f"archived {self.archived_at:%Y-%m-%d}"
 
     @property
     def satellite(self) -> str | None:
@@ -122,6 +132,14 @@ def register(connection: Connection, new: NewProduct, site_ids: Sequence[int]) -
     ) == (new.config_hash, new.input_fingerprint, new.full_path, new.state)
     if current is not None and same:
         product_id = int(current.id)
+        # what retention removed and was made again
+        connection.execute(
+            text(
+                "UPDATE s4c.product SET removed_at = NULL, removed_because = NULL, inserted_at = clock_timestamp() "
+                "WHERE id = :id AND removed_at IS NOT NULL"
+            ),
+            {"id": product_id},
+        )
     else:
         if current is not None:
             connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": current.id})
@@ -211,7 +229,8 @@ def _insert(connection: Connection, new: NewProduct, key: Mapping[str, Any], ver
 _SELECT = """
     SELECT p.id, t.name AS product_type, c.short_name AS processor, p.name, p.version, p.state, p.quality,
            p.full_path, p.acquired_at, p.inserted_at, p.tiles, p.relative_orbit, p.acquisition_id, p.config_hash,
-           p.satellite_id, p.direction::text AS direction, p.polarisation, p.metadata
+           p.satellite_id, p.direction::text AS direction, p.polarisation, p.metadata, p.archived_at, p.removed_at,
+           p.removed_because
     FROM s4c.product p
     JOIN s4c.product_type t ON t.id = p.product_type_id
     JOIN s4c.processor c ON c.id = p.processor_id
@@ -229,12 +248,19 @@ def list_products(
     product_type: str | None = None,
     date_from: datetime | None = None,
     date_to: datetime | None = None,
+    satellites: Sequence[str] | None = None,
+    tiles: Sequence[str] | None = None,
+    orbits: Sequence[int] | None = None,
+    job_id: int | None = None,
 ) -> list[Product]:
     """Return the products in force of a site, by acquisition time and name.
 
     Parameters
     ----------
     date_from, date_to : acquisition time in [date_from, date_to).
+    satellites : search groups (``l8`` is Landsat 8 and 9) or ``l9`` alone; products of several satellites have none.
+    tiles, orbits : of one of these tiles, of one of these relative orbits.
+    job_id : that registered it.
     """
     statement = text(
         f"""
@@ -244,10 +270,23 @@ def list_products(
           AND (CAST(:product_type AS text) IS NULL OR t.name = :product_type)
           AND (CAST(:date_from AS timestamptz) IS NULL OR p.acquired_at >= :date_from)
           AND (CAST(:date_to AS timestamptz) IS NULL OR p.acquired_at < :date_to)
+          AND (CAST(:satellites AS smallint[]) IS NULL OR p.satellite_id = ANY(CAST(:satellites AS smallint[])))
+          AND (CAST(:tiles AS text[]) IS NULL OR p.tiles && CAST(:tiles AS text[]))
+          AND (CAST(:orbits AS integer[]) IS NULL OR p.relative_orbit = ANY(CAST(:orbits AS integer[])))
+          AND (CAST(:job_id AS bigint) IS NULL OR p.job_id = :job_id)
         ORDER BY p.acquired_at, p.name
         """
     )
-    values = {"site_id": site_id, "product_type": product_type, "date_from": date_from, "date_to": date_to}
+    values = {
+        "site_id": site_id,
+        "product_type": product_type,
+        "date_from": date_from,
+        "date_to": date_to,
+        "satellites": None if satellites is None else satellite_numbers(satellites),
+        "tiles": None if tiles is None else list(tiles),
+        "orbits": None if orbits is None else list(orbits),
+        "job_id": job_id,
+    }
     return [_product(row) for row in connection.execute(statement, values).mappings()]
 
 
@@ -270,7 +309,7 @@ def share_with_site(connection: Connection, site_id: int) -> int:
         INSERT INTO s4c.product_site (product_id, site_id)
         SELECT p.id, m.site_id
         FROM s4c.product p JOIN s4c.site_acquisition m ON m.acquisition_id = p.acquisition_id
-        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND p.state = 'active'
+        WHERE m.site_id = :site_id AND m.relevance = 'selected' AND p.state = 'active' AND p.removed_at IS NULL
           AND p.product_type_id <> 3
         UNION
         -- backscatter of several slices serves a site that selects one of them
@@ -278,6 +317,7 @@ def share_with_site(connection: Connection, site_id: int) -> int:
         FROM s4c.site_acquisition m
         JOIN s4c.product_acquisition x ON x.acquisition_id = m.acquisition_id
         JOIN s4c.product p ON p.id = x.product_id AND p.product_type_id = 10 AND p.state = 'active'
+             AND p.removed_at IS NULL
         WHERE m.site_id = :site_id AND m.relevance = 'selected'
         ON CONFLICT DO NOTHING
         """

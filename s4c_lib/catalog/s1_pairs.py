@@ -149,12 +149,6 @@ def neighbours(connection: Connection, acquisition_id: int) -> list[RadarPass]:
     return [_pass(row) for row in rows]
 
 
-def footprint_of(connection: Connection, acquisition_id: int) -> BaseGeometry:
-    """Return the footprint of an acquisition, WGS 84."""
-    statement = text("SELECT footprint FROM s4c.acquisition WHERE id = :id")
-    return loaded(connection.execute(statement, {"id": acquisition_id}).scalar_one())
-
-
 def sought_among(connection: Connection, site_id: int) -> dict[int, str]:
     """Return the digest of the last search for partners of each acquisition of a site; see `note_search`."""
     statement = text(

@@ -267,7 +267,8 @@ def complete(
             """
             UPDATE s4c.acquisition
             SET full_path = :full_path, fetch_mode = CAST(:fetch_mode AS s4c.fetch_mode), size_bytes = :size_bytes,
-                checksum = :checksum, storage_state = 'online'
+                checksum = :checksum, storage_state = 'online', archived_at = NULL, removed_at = NULL,
+                removed_because = NULL
             WHERE id = :id
             """
         ),
@@ -382,6 +383,7 @@ def anything_left(
                             OR (a.state = 'downloading' AND a.lease_until < :now)))
                    OR (a.state = 'processed' AND EXISTS (
                            SELECT 1 FROM s4c.product p WHERE p.acquisition_id = a.id AND p.state = 'active'
+                             AND p.removed_at IS NULL
                              -- as products.share_with_site: L3B is each site's own
                              AND p.product_type_id <> 3
                              AND NOT EXISTS (SELECT 1 FROM s4c.product_site x

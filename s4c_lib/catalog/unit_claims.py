@@ -13,27 +13,19 @@ from s4c_lib.errors import LeaseLostError
 
 def expire(connection: Connection, now: datetime) -> int:
     """Give back the units of dead workers: pending again, the attempt not counted."""
-    statement = text(
-        """
-        WITH lost AS (
-            SELECT id FROM s4c.acquisition_unit WHERE state = 'processing' AND lease_until < :now
-            ORDER BY id FOR UPDATE SKIP LOCKED
-        )
-        UPDATE s4c.acquisition_unit u
-        SET state = 'pending', attempts = greatest(attempts - 1, 0), lease_owner = NULL, lease_until = NULL,
-            updated_at = clock_timestamp()
-        FROM lost WHERE u.id = lost.id
-        """
-    )
-    return connection.execute(statement, {"now": now}).rowcount
+    return _release(connection, "lease_until < :now", {"now": now})
 
 
 def give_back(connection: Connection, owner_prefix: str) -> int:
     """Give back what an earlier try of the same worker held, the attempt not counted; nobody works on it."""
+    return _release(connection, "starts_with(lease_owner, :prefix)", {"prefix": owner_prefix})
+
+
+def _release(connection: Connection, condition: str, values: dict[str, object]) -> int:
     statement = text(
-        """
+        f"""
         WITH lost AS (
-            SELECT id FROM s4c.acquisition_unit WHERE state = 'processing' AND starts_with(lease_owner, :prefix)
+            SELECT id FROM s4c.acquisition_unit WHERE state = 'processing' AND {condition}
             ORDER BY id FOR UPDATE SKIP LOCKED
         )
         UPDATE s4c.acquisition_unit u
@@ -42,7 +34,7 @@ def give_back(connection: Connection, owner_prefix: str) -> int:
         FROM lost WHERE u.id = lost.id
         """
     )
-    return connection.execute(statement, {"prefix": owner_prefix}).rowcount
+    return connection.execute(statement, values).rowcount
 
 
 _DUE = """

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s4c_lib.cli.acquisitions_ledger import record_of, records_of, rejected_records
-from s4c_lib.cli.options import AsJson, SeasonName, SiteName, examples, noun
+from s4c_lib.cli.options import (
+    AsJson,
+    FromDay,
+    OfOrbits,
+    OfSatellites,
+    OfTiles,
+    SeasonName,
+    SiteName,
+    ToDay,
+    examples,
+    noun,
+)
 from s4c_lib.cli.output import note, plain, print_record, print_records, print_table, say
 from s4c_lib.cli.session import session_of
 from s4c_lib.errors import ConflictError, InputError
@@ -35,6 +46,7 @@ _OF_A_PAIR = ("partner", "partner is", "intersection", "baseline")
         "s4c acquisitions list my_region 2026 --state failed",
         "s4c acquisitions list my_region 2026 --ignored --csv > left_out.csv",
         "s4c acquisitions list my_region 2026 --all --csv > ledger.csv",
+        "s4c acquisitions list my_region 2026 --tile 31UFS --from 2026-05-01 --to 2026-05-31",
         "s4c acquisitions list my_region 2026 --rejected",
     ),
 )
@@ -43,9 +55,11 @@ def list_acquisitions(
     site_name: SiteName,
     season_name: SeasonName,
     state: Annotated[list[str] | None, typer.Option(metavar="STATE", help="Only in this state; repeatable.")] = None,
-    satellite: Annotated[
-        list[str] | None, typer.Option(metavar="SATELLITE", help="Only s1, s2, l8 or l9; repeatable.")
-    ] = None,
+    satellite: OfSatellites = None,
+    of_tile: OfTiles = None,
+    orbit: OfOrbits = None,
+    first: FromDay = None,
+    last: ToDay = None,
     ignored: Annotated[bool, typer.Option("--ignored", help="Only those the site leaves out, and why.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Used and left out: the whole ledger.")] = False,
     rejected: Annotated[
@@ -54,16 +68,33 @@ def list_acquisitions(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the acquisitions a season uses, with the reason of their state and what happens next."""
+    """List the acquisitions a season uses, with the reason of their state and what happens next.
+
+    What is not cut into tiles is of every tile it lies over.
+    """
     session = session_of(context)
-    _check_choices(state, satellite)
+    check_choices(state, satellite)
+    if rejected and (state or of_tile or orbit):
+        raise InputError(
+            "What is no usable product has no state, tile or orbit.",
+            hint="--rejected goes with --satellite, --from and --to; leave the others out",
+        )
     with session.read() as connection:
         if rejected:
-            records = rejected_records(connection, site_name, season_name, satellite)
+            records = rejected_records(connection, site_name, season_name, satellite, (first, last))
         else:
             wanted = None if everything else ignored
             records = records_of(
-                connection, site_name, season_name, state, satellite, left_out=wanted, now=session.now()
+                connection,
+                site_name,
+                season_name,
+                state,
+                satellite,
+                left_out=wanted,
+                now=session.now(),
+                tiles=of_tile,
+                orbits=orbit,
+                days=(first, last),
             )
     columns = (
         {"satellite": "satellite", "window": "window", "reason": "why", "text": "what", "path": "path"}
@@ -97,7 +128,8 @@ def _cell(value: Any) -> Any:
     return " ".join(str(item) for item in found) if isinstance(found, list) else found
 
 
-def _check_choices(states: Sequence[str] | None, satellites: Sequence[str] | None) -> None:
+def check_choices(states: Sequence[str] | None, satellites: Sequence[str] | None) -> None:
+    """Refuse states and satellites that there are not."""
     from s4c_lib.catalog.acquisition_states import AcquisitionState
     from s4c_lib.catalog.vocabulary import SATELLITES
 
@@ -219,9 +251,9 @@ def retry(
     """Try failed, given-up or by hand left-out acquisitions again, with a fresh count of tries; all of them or none.
 
     Of one that is processed, the tiles and pairs that failed and the L3B and statistics that could not be made are
-    tried again.
+    tried again; one whose products retention removed is fetched and processed again.
     """
-    from s4c_lib.catalog import acquisitions, overview, transfers, units
+    from s4c_lib.catalog import acquisitions, keeping_rows, overview, transfers, units
     from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 
     session = session_of(context)
@@ -233,11 +265,14 @@ def retry(
         overview.reset_failed_units(connection, unprocessed)
         transition(connection, unprocessed, AcquisitionState.DOWNLOADED, actor=session.actor, reason="forced")
         processed = [item.id for item in found if item.state is AcquisitionState.PROCESSED]
+        again = sorted(keeping_rows.removed_products(connection, processed))
+        keeping_rows.want_again(connection, again, actor=session.actor)
+        processed = [number for number in processed if number not in again]
         overview.reset_failed_derivations(connection, processed)
         overview.reset_failed_units(connection, processed)
         for number in processed:
             units.roll_up(connection, number, actor=session.actor)
-        fetched = [item.id for item in found if item.id not in (*unprocessed, *processed)]
+        fetched = [item.id for item in found if item.id not in (*unprocessed, *processed, *again)]
         if fetched:
             transfers.force_retry(connection, fetched, actor=session.actor)
     say(f"{len(found)} acquisitions are tried again by the next ingest run")
@@ -274,7 +309,7 @@ def ignore(
 
 
 def _require_retryable(connection: Connection, item: Acquisition) -> None:
-    from s4c_lib.catalog import overview
+    from s4c_lib.catalog import keeping_rows, overview
     from s4c_lib.catalog.acquisition_states import AcquisitionState
     from s4c_lib.reasons import Reason
 
@@ -282,7 +317,9 @@ def _require_retryable(connection: Connection, item: Acquisition) -> None:
     members = overview.memberships(connection, item.id)
     wanted = any(member.relevance == "selected" for member in members)
     parts = item.state is AcquisitionState.PROCESSED and (
-        overview.failed_units(connection, item.id) or overview.failed_derivations(connection, item.id)
+        overview.failed_units(connection, item.id)
+        or overview.failed_derivations(connection, item.id)
+        or keeping_rows.removed_products(connection, [item.id])
     )
     by_hand = item.state is AcquisitionState.IGNORED and item.reason_code == Reason.BY_HAND
     if (item.state in again or parts or by_hand) and wanted:

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from s4c_lib.cli import (
     acquisitions,
+    changes,
     config,
     dags,
     db,
@@ -26,8 +27,11 @@ from s4c_lib.cli import (
     lut,
     practices,
     products,
+    reference,
+    retention,
     run,
     season,
+    season_delete,
     season_runs,
     site,
     source,
@@ -188,9 +192,11 @@ for _name, _noun in (
     ("source", source.app),
     ("acquisitions", acquisitions.app),
     ("products", products.app),
+    ("retention", retention.app),
     ("jobs", jobs.app),
     ("kernels", kernels.app),
     ("config", config.app),
+    ("changes", changes.app),
     ("dags", dags.app),
     ("declarations", declarations.app),
     ("lut", lut.app),
@@ -201,8 +207,9 @@ for _name, _noun in (
 ):
     app.add_typer(_noun, name=_name)
 season_runs.register(season.app)
+season_delete.register(season.app)
 waivers.register(season.app)
-for _module in (status, ingest, doctor, demo):
+for _module in (status, ingest, doctor, demo, reference):
     _module.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -50,6 +51,14 @@ def any_processor(text: Any) -> str:
         raise typer.BadParameter(f"{text!r} is no processor; choose from {choices}") from error
 
 
+def tile(text: Any) -> str:
+    """Read a tile: 31UFS or T31UFS of Sentinel-2, 198024 of Landsat."""
+    name = str(text).strip().upper().removeprefix("T")
+    if re.fullmatch(r"\d{2}[A-Z]{3}|\d{6}", name) is None:
+        raise typer.BadParameter(f"{text!r} is no tile; write it as 31UFS or, of Landsat, 198024")
+    return name
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SiteName = Annotated[str, typer.Argument(metavar="SITE", help="Name or short name of the site.")]
 SeasonName = Annotated[str, typer.Argument(metavar="SEASON", help="Name or short name of the season.")]
@@ -61,3 +70,18 @@ MidDay = Annotated[
     date | None,
     typer.Option("--mid", parser=day, metavar="DATE", help="Day of the first crop type run; default: the middle."),
 ]
+OfTiles = Annotated[
+    list[str] | None,
+    typer.Option("--tile", parser=tile, metavar="TILE", help="Only of this tile, 31UFS; repeatable."),
+]
+OfOrbits = Annotated[
+    list[int] | None,
+    typer.Option("--orbit", min=1, max=233, metavar="N", help="Only of this relative orbit; repeatable."),
+]
+OfSatellites = Annotated[
+    list[str] | None, typer.Option("--satellite", metavar="SATELLITE", help="Only s1, s2, l8 or l9; repeatable.")
+]
+FromDay = Annotated[
+    date | None, typer.Option("--from", parser=day, metavar="DATE", help="Sensed on this day or later.")
+]
+ToDay = Annotated[date | None, typer.Option("--to", parser=day, metavar="DATE", help="Sensed on this day or before.")]

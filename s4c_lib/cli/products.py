@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from s4c_lib.cli import products_export
-from s4c_lib.cli.options import AsJson, SiteName, day, examples, noun
+from s4c_lib.cli.acquisitions import check_choices
+from s4c_lib.cli.options import AsJson, FromDay, OfOrbits, OfSatellites, OfTiles, SiteName, ToDay, examples, noun
 from s4c_lib.cli.output import note, plain, print_record, print_records, print_table, say, size
 from s4c_lib.cli.session import session_of
 from s4c_lib.errors import InputError
@@ -17,17 +18,24 @@ app = noun("Products in force.")
 products_export.register(app)
 
 
-@app.command("list", epilog=examples("s4c products list my_region --type l2a --from 2026-05-01 --to 2026-05-31"))
+@app.command(
+    "list",
+    epilog=examples(
+        "s4c products list my_region --type l2a --from 2026-05-01 --to 2026-05-31",
+        "s4c products list my_region --tile 31UFS --orbit 51",
+        "s4c products list my_region --job 815",
+    ),
+)
 def list_products(
     context: typer.Context,
     site_name: SiteName,
     product_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only of this type.")] = None,
-    first: Annotated[
-        date | None, typer.Option("--from", parser=day, metavar="DATE", help="Acquired on this day or later.")
-    ] = None,
-    last: Annotated[
-        date | None, typer.Option("--to", parser=day, metavar="DATE", help="Acquired on this day or before.")
-    ] = None,
+    satellite: OfSatellites = None,
+    of_tile: OfTiles = None,
+    orbit: OfOrbits = None,
+    job: Annotated[int | None, typer.Option("--job", metavar="ID", help="Only what this job made.")] = None,
+    first: FromDay = None,
+    last: ToDay = None,
     as_json: AsJson = False,
 ) -> None:
     """List the products of a site by acquisition time."""
@@ -40,6 +48,7 @@ def list_products(
         raise InputError(
             f"There is no product type {product_type!r}.", hint=f"choose from {', '.join(sorted(PRODUCT_TYPES))}"
         )
+    check_choices(None, satellite)
     with session_of(context).read() as connection:
         found = products.list_products(
             connection,
@@ -47,6 +56,10 @@ def list_products(
             product_type=product_type,
             date_from=None if first is None else midnight(first),
             date_to=None if last is None else midnight(last + timedelta(days=1)),
+            satellites=satellite,
+            tiles=of_tile,
+            orbits=orbit,
+            job_id=job,
         )
     columns = {
         "id": "id",
@@ -56,8 +69,9 @@ def list_products(
         "version": "version",
         "quality": "quality",
         "tiles": "tiles",
+        "files": "files",
     }
-    records = [{**plain(item), "acquired_at": item.acquired_at} for item in found]
+    records = [{**plain(item), "acquired_at": item.acquired_at, "files": item.files} for item in found]
     print_records(records, columns, as_json=as_json, none="no product fits")
     if records and not as_json:
         note(f"{len(records)} products")
@@ -79,7 +93,7 @@ def show(
     if as_json:
         print_record({**plain(found), "inputs": inputs, "files": files}, as_json=True)
         return
-    print_record({**plain(found), "made_from": inputs}, as_json=False)
+    print_record({**plain(found), "made_from": inputs, "files": found.files}, as_json=False)
     if files:
         say()
         print_table(

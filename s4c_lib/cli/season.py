@@ -60,13 +60,14 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a season, and show the dates of its runs and the query windows."""
-    from s4c_lib.catalog import seasons
+    from s4c_lib.catalog import seasons, site_deletion
     from s4c_lib.catalog.sites import get_site
     from s4c_lib.cli.season_preview import preview, print_preview
 
     session = session_of(context)
     with session.change(dry_run=dry_run) as connection:
         site = get_site(connection, site_name)
+        site_deletion.refuse_deleting(connection, site)
         season, warnings = seasons.add_season(
             connection,
             site,
@@ -142,10 +143,13 @@ def disable(context: typer.Context, site_name: SiteName, season_name: SeasonName
 
 
 def _set_enabled(context: typer.Context, site_name: str, season_name: str, enabled: bool) -> None:
-    from s4c_lib.catalog import seasons
+    from s4c_lib.catalog import season_deletion, seasons, site_deletion
 
     with session_of(context).change() as connection:
         site, season = named_season(connection, site_name, season_name)
+        if enabled:
+            site_deletion.refuse_deleting(connection, site)
+            season_deletion.refuse_deleting(connection, season)
         season, warnings = seasons.set_enabled(connection, season, enabled)
         others = [item for item in seasons.list_seasons(connection, site.id) if item.enabled]
     for line in warnings:

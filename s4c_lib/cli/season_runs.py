@@ -222,7 +222,8 @@ def backfill(
     """Run what a season has missed: Airflow backfills, ingest first, then the products.
 
     With --wait the products start when ingest has ended, and the command ends with a table of all runs. Without it
-    everything is created at once: a product's run waits by itself until its inputs are there.
+    everything is created at once: a product's run waits by itself until its inputs are there. After an interruption
+    the same command goes on: what has run stays, and --wait also follows what is still under way.
     """
     from s4c_lib.airflow_api import AirflowApi
     from s4c_lib.cli.backfill import check, create, plan_backfills
@@ -236,7 +237,8 @@ def backfill(
         with progress("asking Airflow") as step:
             # all are looked at before any is created
             for plan in plans:
-                plan.dates = check(api, plan, reprocess, step, patience=patience)
+                follows = wait and not dry_run and reprocess is Reprocess.NONE
+                plan.dates = check(api, plan, reprocess, step, take_up=follows, patience=patience)
         _print_plans(plans, as_json and not wait, to_result=dry_run or not wait)
         if not any(plan.dates for plan in plans):
             raise NothingToDoError(
@@ -247,9 +249,12 @@ def backfill(
             return
         created = []
         for plan in (item for item in plans if item.dates):
-            number = create(api, plan, reprocess)
+            if plan.number is None:
+                create(api, plan, reprocess)
+                note(f"backfill {plan.number} of {plan.dag_id}: {len(plan.dates)} runs")
+            else:
+                note(f"backfill {plan.number} of {plan.dag_id} is under way: {len(plan.dates)} runs left")
             created.append(plan)
-            note(f"backfill {number} of {plan.dag_id}: {len(plan.dates)} runs")
             if wait and plan.processor == "ingest" and not _follow(session, season, api, [plan], poll):
                 note("ingest did not succeed, so the products were not started")
                 break

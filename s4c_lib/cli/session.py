@@ -80,13 +80,16 @@ class Session:
 
     @contextmanager
     def change(self, *, dry_run: bool = False) -> Iterator[Connection]:
-        """Open a transaction that changes what runs; the manifest is written anew when it is committed.
+        """Open a transaction that changes what runs, in the actor's name; when it is committed, the manifest follows.
 
         Parameters
         ----------
         dry_run : undo everything at the end.
         """
+        from s4c_lib.catalog.changes import act_as
+
         with self.database.begin() as connection:
+            act_as(connection, self.actor)
             yield connection
             if dry_run:
                 connection.rollback()

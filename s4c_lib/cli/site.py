@@ -10,14 +10,13 @@ import typer
 from s4c_lib.cli.options import AsJson, SiteName, examples, noun
 from s4c_lib.cli.output import note, print_record, print_records, progress, say, size, warn
 from s4c_lib.cli.session import session_of
+from s4c_lib.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
-
-    from sqlalchemy import Connection
 
     from s4c_lib.catalog.sites import Site, SiteTile
+    from s4c_lib.deletion import SiteDeletion
 
 app = noun("Areas that are watched.")
 
@@ -84,18 +83,22 @@ def add(
 @app.command("list", epilog=examples("s4c site list --json"))
 def list_sites(context: typer.Context, as_json: AsJson = False) -> None:
     """List all sites."""
-    from s4c_lib.catalog import sites
+    from s4c_lib.catalog import site_deletion, sites
     from s4c_lib.catalog.seasons import list_seasons
 
     with session_of(context).read() as connection:
+        going = {one.site_id for one in site_deletion.deleting(connection)}
         records = [
             {
                 **_record(site, sites.site_tiles(connection, site.id)),
+                "being_deleted": site.id in going,
                 "seasons": [season.short_name for season in list_seasons(connection, site.id)],
             }
             for site in sites.list_sites(connection)
         ]
     columns = {"short_name": "site", "name": "name", "enabled": "enabled", "area_km2": "km²", "tiles_used": "tiles"}
+    if any(record["being_deleted"] for record in records):
+        columns["being_deleted"] = "being deleted"
     print_records(
         records, columns | {"seasons": "seasons"}, as_json=as_json, none="no site exists yet; 's4c site add' makes one"
     )
@@ -137,10 +140,13 @@ def disable(context: typer.Context, name: SiteName) -> None:
 
 
 def _set_enabled(context: typer.Context, name: str, enabled: bool) -> None:
-    from s4c_lib.catalog import sites
+    from s4c_lib.catalog import site_deletion, sites
 
     with session_of(context).change() as connection:
-        site = sites.set_enabled(connection, sites.get_site(connection, name), enabled)
+        site = sites.get_site(connection, name)
+        if enabled:
+            site_deletion.refuse_deleting(connection, site)
+        site = sites.set_enabled(connection, site, enabled)
     say(f"site {site.short_name} is {'enabled' if enabled else 'disabled'}")
 
 
@@ -168,53 +174,73 @@ def tiles(
     _print_tiles(site.short_name, found, as_json=as_json)
 
 
-@app.command(epilog=examples("s4c site delete my_region", "s4c site delete my_region --yes"))
+@app.command(
+    epilog=examples(
+        "s4c site delete my_region", "s4c site delete my_region --yes", "s4c site delete my_region --yes --keep l4"
+    )
+)
 def delete(
     context: typer.Context,
     name: SiteName,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only say what would go.")] = False,
     keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave all files where they are.")] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Leave files of this kind: l1, l2a, s1, l3b, l4, declarations, statistics."),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long runs may take to end that are under way.")
+    ] = 60,
     as_json: AsJson = False,
 ) -> None:
     """Delete a site with everything that is only its own. Without --yes nothing is changed.
 
-    Acquisitions and products that other sites use stay. Files go only inside the download and product folders;
-    links are removed, never followed.
+    Acquisitions and products that other sites use stay. Files go only inside the download, product and archive folders;
+    links are removed, never followed. From the first moment nothing of the site starts any more, and runs under way are
+    ended. Interrupted, or with a run that does not end, it is finished by the same command or by s4c__retention.
     """
-    from s4c_lib.catalog import sites
+    from s4c_lib import deletion
+    from s4c_lib.catalog import site_deletion, sites
 
+    keeps = site_deletion.FILE_KINDS if keep_files else tuple(keep or ())
+    if strangers := sorted(set(keeps) - set(site_deletion.FILE_KINDS)):
+        kinds = ", ".join(site_deletion.FILE_KINDS)
+        raise InputError(f"There is no kind of files {strangers[0]!r}.", hint=f"choose from {kinds}")
     session = session_of(context)
     if not yes:
         with session.read() as connection:
             site = sites.get_site(connection, name)
-            record = _delete(connection, site, None, keep_files, session.today())
-        _print_deletion(record, as_json)
+        planned = deletion.plan_site(session.database, site.short_name, now=session.now(), keeps=keeps)
+        _print_deletion(_deletion_record(site, planned, deleted=False), as_json)
         note(f"nothing was deleted; 's4c site delete {name} --yes' does it")
         return
     with session.change() as connection:
-        # Rows and files go together: an interrupted deletion leaves the rows, and a second one completes it.
         site = sites.get_site(connection, name)
-        record = _delete(connection, site, session.actor, keep_files, session.today())
-    _print_deletion(record, as_json)
+        site_deletion.begin(connection, site, actor=session.actor, keeps=keeps)
+    with progress("removing files") as step:
+        done = deletion.delete_site(
+            session.database,
+            site.short_name,
+            session.settings,
+            now=session.now(),
+            progress=step,
+            wait_seconds=wait,
+        )
+    session.export()
+    _print_deletion(_deletion_record(site, done, deleted=not done.waits_for), as_json)
+    if done.waits_for:
+        raise ConflictError(
+            f"Site {site.short_name!r} is being deleted, but job {done.waits_for[0]} is running.",
+            hint="s4c__retention goes on when it has ended, or repeat this command",
+        )
     note(f"site {site.short_name} is deleted")
 
 
-def _delete(connection: Connection, site: Site, actor: str | None, keep_files: bool, today: date) -> dict[str, Any]:
-    """Delete a site, or with no actor only say what would go."""
-    from s4c_lib.catalog import site_deletion
-    from s4c_lib.catalog.config_values import snapshot
-    from s4c_lib.cli.site_files import plan_files, remove, storage_roots
-
-    rows = site_deletion.plan(connection, site)
-    paths = () if keep_files else (*rows.acquisition_paths, *rows.product_paths)
-    files = plan_files(paths, storage_roots(snapshot(connection, today=today), site.short_name))
-    if actor is not None:
-        site_deletion.delete(connection, site, actor=actor)
-        with progress("removing files") as step:
-            remove(files, step)
+def _deletion_record(site: Site, found: SiteDeletion, *, deleted: bool) -> dict[str, Any]:
+    rows, files = found.rows, found.files
     return {
         "site": site.short_name,
-        "deleted": actor is not None,
+        "deleted": deleted,
         "seasons": rows.seasons,
         "jobs": rows.jobs,
         "acquisitions": rows.acquisitions,

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from s4c_lib.cli import synthetic_pictures, synthetic_score, synthetic_serve
-from s4c_lib.cli.options import AsJson, day, examples, noun
+from s4c_lib.cli.options import AsJson, examples, noun
 from s4c_lib.cli.output import print_record, progress, size
+from s4c_lib.cli.synthetic_options import (
+    DEFAULT_TILES,
+    Cloudiness,
+    End,
+    Fields,
+    Folder,
+    Overwrite,
+    RadarDays,
+    SideMetres,
+    Start,
+    Tiles,
+    listed,
+    tile_names,
+)
 from s4c_lib.errors import InputError
 from s4c_lib.synthetic import defaults
 
 app = noun("Seasons that were never observed: real formats, known truth. See docs/synthetic.md.")
 
-Folder = Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder; it appears when complete.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed and options, same bytes.")]
-Start = Annotated[date, typer.Option("--start", parser=day, metavar="DATE", help="First day.")]
-End = Annotated[date, typer.Option("--end", parser=day, metavar="DATE", help="Last day, included.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier call made there.")]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes; default: one a core. Their number changes nothing in the result.")
 ]
-Cloudiness = Annotated[float, typer.Option(min=0, max=1, help="Share of the ground under cloud, mean of the dates.")]
 CloudMissed = Annotated[
     float, typer.Option(min=0, max=1, help="Share of cloud that the scene classification calls clear.")
 ]
 SoilAsCloud = Annotated[float, typer.Option(min=0, max=1, help="Share of bright bare soil that it calls cloud.")]
 Mislabelled = Annotated[
     float, typer.Option(min=0, max=1, help="Share of declarations that name another crop than grows there.")
-]
-RadarDays = Annotated[
-    int | None, typer.Option(help="Repeat of Sentinel-1, 6 or 12 days; default: by the satellites that flew.")
 ]
 
 
@@ -51,13 +56,9 @@ def make(
     seed: Seed = 1,
     start: Start = defaults.START,
     end: End = defaults.END,
-    size_m: Annotated[
-        int, typer.Option("--size", metavar="METRES", help="Side of the window, a multiple of 60.")
-    ] = defaults.SIZE_M,
-    parcels: Annotated[int, typer.Option(help="Count of fields.")] = defaults.PARCELS,
-    tiles: Annotated[
-        str, typer.Option(metavar="TILE[,TILE]", help="Neighbouring Sentinel-2 tiles of one UTM zone.")
-    ] = ",".join(defaults.TILES),
+    size_m: SideMetres = defaults.SIZE_M,
+    parcels: Fields = defaults.PARCELS,
+    tiles: Tiles = DEFAULT_TILES,
     cloudiness: Cloudiness = defaults.CLOUDINESS,
     cloud_missed: CloudMissed = defaults.CLOUD_MISSED,
     soil_as_cloud: SoilAsCloud = defaults.SOIL_AS_CLOUD,
@@ -83,7 +84,7 @@ def make(
         end=end,
         size_m=size_m,
         parcels=parcels,
-        tiles=tuple(name.upper().removeprefix("T") for name in _listed(tiles)),
+        tiles=tile_names(tiles),
         cloudiness=cloudiness,
         cloud_missed=cloud_missed,
         soil_as_cloud=soil_as_cloud,
@@ -141,7 +142,7 @@ def series(
     from s4c_lib.statistics.observation_table import VARIABLES
     from s4c_lib.synthetic.series import SeriesOptions, make_series
 
-    names = VARIABLES if variables is None else tuple(dict.fromkeys(_listed(variables.lower())))
+    names = VARIABLES if variables is None else tuple(dict.fromkeys(listed(variables.lower())))
     options = SeriesOptions(
         parcels=parcels,
         seed=seed,
@@ -200,10 +201,6 @@ def declarations(
 synthetic_pictures.register(app)
 synthetic_serve.register(app)
 synthetic_score.register(app)
-
-
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _cores() -> int:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
-from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from s4c_lib.cli.options import AsJson, day, examples
+from s4c_lib.cli.options import AsJson, examples
 from s4c_lib.cli.output import print_record, progress, size
+from s4c_lib.cli.synthetic_options import (
+    DEFAULT_TILES,
+    Cloudiness,
+    End,
+    Fields,
+    Folder,
+    Overwrite,
+    RadarDays,
+    SideMetres,
+    Start,
+    Tiles,
+    tile_names,
+)
 from s4c_lib.synthetic import defaults
 
 
@@ -25,24 +36,16 @@ def register(app: typer.Typer) -> None:
 
 
 def pictures(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New or empty folder; it appears when complete.")],
+    out: Folder,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and options, same season.")] = 1,
-    start: Annotated[date, typer.Option("--start", parser=day, metavar="DATE", help="First day.")] = defaults.START,
-    end: Annotated[date, typer.Option("--end", parser=day, metavar="DATE", help="Last day, included.")] = defaults.END,
-    size_m: Annotated[
-        int, typer.Option("--size", metavar="METRES", help="Side of the window, a multiple of 60.")
-    ] = defaults.SIZE_M,
-    parcels: Annotated[int, typer.Option(help="Count of fields.")] = defaults.PARCELS,
-    tiles: Annotated[
-        str, typer.Option(metavar="TILE[,TILE]", help="Neighbouring Sentinel-2 tiles of one UTM zone.")
-    ] = ",".join(defaults.TILES),
-    cloudiness: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the ground under cloud, mean of the dates.")
-    ] = defaults.CLOUDINESS,
-    radar_days: Annotated[
-        int | None, typer.Option(help="Repeat of Sentinel-1, 6 or 12 days; default: by the satellites that flew.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier call made there.")] = False,
+    start: Start = defaults.START,
+    end: End = defaults.END,
+    size_m: SideMetres = defaults.SIZE_M,
+    parcels: Fields = defaults.PARCELS,
+    tiles: Tiles = DEFAULT_TILES,
+    cloudiness: Cloudiness = defaults.CLOUDINESS,
+    radar_days: RadarDays = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw a season: parcels with their events, maps, clouds, all crops; no product is written.
@@ -58,7 +61,7 @@ def pictures(
         end=end,
         size_m=size_m,
         parcels=parcels,
-        tiles=tuple(name.strip().upper().removeprefix("T") for name in tiles.split(",") if name.strip()),
+        tiles=tile_names(tiles),
         cloudiness=cloudiness,
         radar_days=radar_days,
     )

@@ -102,6 +102,7 @@ def _password(file: Path) -> str:
 
 
 def _addresses(hub: Hub, user: str, password_file: Path | None, definition: Path) -> dict[str, Any]:
+    from s4c_lib.synthetic.hub.provider_definition import PROVIDER
     from s4c_lib.synthetic.hub.served_product import words_of
 
     served = {product.name.satellite.value for product in hub.products}
@@ -125,7 +126,7 @@ def _addresses(hub: Hub, user: str, password_file: Path | None, definition: Path
             f"airflow connections add hub --conn-type generic --conn-login {quote(user)} --conn-password {secret}"
         ),
         "source_by_eodag": (
-            f"s4c source add hub --driver eodag --provider cop_dataspace --definition {quote(str(definition))}"
+            f"s4c source add hub --driver eodag --provider {PROVIDER} --definition {quote(str(definition))}"
             f" {satellites} --connection hub"
         ),
         "source_by_dhus": (

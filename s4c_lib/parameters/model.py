@@ -105,6 +105,7 @@ class Parameter:
     processors : processors that read it.
     hashed : changing it changes results, so it counts in the configuration hash of these processors.
     form : processors whose trigger form shows it.
+    label : what its field in the form is called; needed with ``form``.
     variants : other defaults; the first that applies wins.
     aliases : further names, Sen4CAP's among them; letter case never matters.
     """
@@ -124,6 +125,7 @@ class Parameter:
     processors: tuple[str, ...] = ()
     hashed: bool = True
     form: tuple[str, ...] = ()
+    label: str = ""
     advanced: bool = False
     variants: tuple[Variant, ...] = ()
     aliases: tuple[str, ...] = ()

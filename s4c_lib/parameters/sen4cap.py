@@ -204,5 +204,5 @@ _CONVERSIONS: dict[str, Callable[[str], Converted]] = {
     "processor.s4c_l4b.input_product_types": _mowing_inputs,
     "processor.s4c_l4c.use_prev_prd": _previous_harvest,
     **{f"downloader.{satellite}.query.days.back": _settle_days(satellite) for satellite in ("s1", "s2", "l8")},
-    **{key: _hours(key) for key in ("processor.l2a.optical.retry-interval", "processor.fmask.optical.retry-interval")},
+    "processor.l2a.optical.retry-interval": _hours("processor.l2a.optical.retry-interval"),
 }

@@ -23,6 +23,7 @@ from s4c_lib.catalog import jobs, notice_rows, parcel_sets, query_windows, sourc
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.file_removals import note_removal
 from s4c_lib.catalog.migrations import migrate, status
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.errors import DatabaseUnavailableError, MigrationError
@@ -31,6 +32,8 @@ from s4c_lib.scheduling.query_windows import Window
 from s4c_lib.settings import MIGRATIONS
 
 NAMES = tuple(sorted(path.stem for path in MIGRATIONS.glob("*.sql")))
+# what no release wrote to or read from
+DROPPED = {"job_resource"}
 
 
 @pytest.fixture
@@ -104,13 +107,14 @@ def fill(connection: Connection) -> None:
             ),
             {"site": site.id, "season": season.id},
         ).scalar_one()
-        connection.execute(
-            text(
-                "INSERT INTO s4c.job_resource (job_id, task_id, host, wall_s, cpu_s, max_rss_mb) "
-                "VALUES (:job, 't', 'h', 1, 1, 1)"
-            ),
-            {"job": job_id},
-        )
+        if "job_resource" in present(connection):
+            connection.execute(
+                text(
+                    "INSERT INTO s4c.job_resource (job_id, task_id, host, wall_s, cpu_s, max_rss_mb) "
+                    "VALUES (:job, 't', 'h', 1, 1, 1)"
+                ),
+                {"job": job_id},
+            )
         made = [product(connection, name, site.id, number, job_id) for name in ("PARENT", "CHILD")]
         connection.execute(
             text("INSERT INTO s4c.product_input VALUES (:child, :parent)"), {"child": made[1], "parent": made[0]}
@@ -133,6 +137,18 @@ def fill(connection: Connection) -> None:
         )
     if "parcel" in present(connection):
         fill_declarations(connection, site.id, season)
+    if "retention_event" in present(connection):
+        note_removal(connection, "/products/OLD", "retention")
+        connection.execute(
+            text(
+                """
+                INSERT INTO s4c.retention_event (actor, action, kind, name, sites, path, size_bytes, rule)
+                VALUES ('x', 'removed', 'l1', 'OLD', '{alpha}', '/products/OLD', 1, 'deleted after 30 days');
+                INSERT INTO s4c.season_deletion (site, short_name, name, deleted_by, removed)
+                VALUES ('alpha', '2023', '2023', 'x', '{}')
+                """
+            )
+        )
     if "derivation" in present(connection):
         fill_derived(connection, site.id, made[0])
     if "l4b_result" in present(connection):
@@ -272,7 +288,10 @@ def test_the_last_migrations_keep_every_row(empty: Database, until: str) -> None
     assert migrate(empty, MIGRATIONS) == NAMES[NAMES.index(until) + 1 :]
     with empty.begin() as connection:
         after = contents(connection)
+    assert before.keys() - after.keys() <= DROPPED
     for table, rows in before.items():
+        if table in DROPPED:
+            continue
         # a column that came later has its default
         known = json.loads(rows[0]).keys()
         assert [{key: row[key] for key in known} for row in map(json.loads, after[table])] == [*map(json.loads, rows)]

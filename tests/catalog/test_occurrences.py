@@ -1,4 +1,4 @@
-"""What became of every date a product is due (operations.md cases 3, 10, 17, 18 and 22)."""
+"""What became of every date a product is due (operations.md cases 3, 8, 10, 17, 18 and 22)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from domain_rows import make_enabled, make_job
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import jobs
+from s4c_lib.catalog import jobs, seasons
+from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.jobs import JobState, SkipReason
 from s4c_lib.catalog.occurrences import Occurrence, list_occurrences
 from s4c_lib.catalog.seasons import Season, season_by_id, season_processors
 from s4c_lib.scheduling.dates import SeasonDates
-from s4c_lib.scheduling.schedules import CatchupPolicy
+from s4c_lib.scheduling.schedules import CatchupPolicy, Kind, Schedule
 
 A = SeasonDates(date(2019, 4, 1), date(2019, 6, 15), date(2019, 10, 31))
 
@@ -90,11 +91,15 @@ def test_dates_that_had_a_run_say_how_it_ended(connection: Connection, season: S
     assert found["2019-11-30"].state == "planned"
 
 
-def test_replay_all_drops_no_date(connection: Connection, season: Season) -> None:
-    """Case 18, the dates; their order is rule R5."""
-    connection.execute(text("UPDATE s4c.season SET catchup_policy = 'replay_all'"))
-    season = season_by_id(connection, season.id)
-    assert season.catchup_policy is CatchupPolicy.REPLAY_ALL
+@pytest.mark.parametrize("where", ["season", "parameter"])
+def test_replay_all_drops_no_date(connection: Connection, season: Season, where: str) -> None:
+    """Case 18, the dates; their order is rule R5. What a backfill runs without being told more is shown as due."""
+    if where == "season":
+        connection.execute(text("UPDATE s4c.season SET catchup_policy = 'replay_all'"))
+        season = season_by_id(connection, season.id)
+        assert season.catchup_policy is CatchupPolicy.REPLAY_ALL
+    else:
+        set_value(connection, "backfill.policy", "replay_all", actor="anna", season=season)
     had_run(connection, season, "s4c_l4c", "2019-05-13", JobState.SUBMITTED)
     found = [item for item in of(connection, season, "s4c_l4c", "2024-11-20") if item.reason != "out_of_season"]
     assert len(found) == 30
@@ -105,3 +110,14 @@ def test_replay_all_drops_no_date(connection: Connection, season: Season) -> Non
 def test_a_run_by_hand_takes_no_date_of_the_schedule(connection: Connection, season: Season) -> None:
     make_job(connection, season, "by hand", as_of=A.end)
     assert all(item.job_id is None for item in of(connection, season, "s4c_l4a", "2024-11-20"))
+
+
+def test_a_schedule_of_one_date_is_done_when_it_ran(connection: Connection, season: Season) -> None:
+    """Case 8: exactly one run, never planned again."""
+    seasons.set_schedule(connection, season, "s4c_l4a", Schedule(Kind.ONCE, date(2019, 7, 1)))
+    (before,) = of(connection, season, "s4c_l4a", "2019-07-02")
+    assert (before.due.isoformat(), before.state) == ("2019-07-01", "due")
+    job = had_run(connection, season, "s4c_l4a", "2019-07-01", JobState.SUCCEEDED)
+    for today in ("2019-07-02", "2019-11-30", "2024-11-20"):
+        (one,) = of(connection, season, "s4c_l4a", today)
+        assert (one.due.isoformat(), one.state, one.job_id) == ("2019-07-01", "succeeded", job)

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
 from datetime import date, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 import shapely
 from domain_rows import make_job, make_season, make_site
@@ -23,29 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 from sqlalchemy import Connection, text
-from uploaded_rows import ACTOR, FIELDS, NOW, Field, declare, give, new_set, objects, outline
+from uploaded_rows import ACTOR, FIELDS, NOW, Field, declare, give, new_set, objects, outline, parcel_tables
 
 from s4c_lib.catalog import auxdata, jobs, parcel_sets, practice_rows, site_deletion
-from s4c_lib.catalog.auxdata import Kind, State
+from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.parcel_copy import copy_in, copy_out
 from s4c_lib.catalog.parcel_sets import SetState
 from s4c_lib.catalog.parcel_sets_rows import PARCEL_COLUMNS, read_geodataframe, read_parcels, with_srid
-from s4c_lib.errors import ConflictError, DatabaseUnavailableError, InputError, StorageError
+from s4c_lib.errors import ConflictError, DatabaseUnavailableError, InputError
 from s4c_lib.parcels import practice_tables
 from s4c_lib.parcels.identity import Mode
 from s4c_lib.parcels.practice_tables_join import join_practices
 
 LATER = NOW + timedelta(days=20)
-
-
-def tables(connection: Connection) -> list[str]:
-    statement = text(
-        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE n.nspname = 's4c' AND c.relname LIKE 'parcel\\_%\\_v%' AND c.relkind = 'r' ORDER BY 1"
-    )
-    return list(connection.execute(statement).scalars())
 
 
 def numbers(connection: Connection, parcel_set: parcel_sets.ParcelSet) -> dict[str, int]:
@@ -145,7 +130,7 @@ def test_the_same_upload_again_is_the_version_there_is(connection: Connection, t
     new = new_set(connection, site.id)
     made = parcel_sets.activate(connection, new, tmp_path, actor=ACTOR)
     assert parcel_sets.activate(connection, new, tmp_path, actor="another") == made
-    assert tables(connection) == [f"parcel_{site.id}_2024_v001"]
+    assert parcel_tables(connection) == [f"parcel_{site.id}_2024_v001"]
 
 
 def test_an_import_against_an_older_version_is_refused(connection: Connection, tmp_path: Path) -> None:
@@ -156,197 +141,6 @@ def test_an_import_against_an_older_version_is_refused(connection: Connection, t
     with pytest.raises(ConflictError, match="were replaced while"):
         parcel_sets.activate(connection, slow, tmp_path, actor=ACTOR)
     assert parcel_sets.active_set(connection, site.id, 2024) == quick
-
-
-def in_force(database: Database, site_id: int) -> tuple[int | None, list[str], list[State]]:
-    """Version in force, tables of parcels, states of uploads."""
-    with database.begin() as connection:
-        current = parcel_sets.active_set(connection, site_id, 2024)
-        uploads = auxdata.list_versions(connection, site_id)
-        return None if current is None else current.version, tables(connection), [item.state for item in uploads]
-
-
-@pytest.fixture
-def declared(database: Database, tmp_path: Path) -> tuple[Database, int]:
-    """A site with declarations in force, committed."""
-    with database.begin() as connection:
-        site = make_site(connection)
-        declare(connection, site.id, tmp_path)
-    return database, site.id
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "message"),
-    [
-        ("ori_id", ["P1", "P2", "P3", "P3"], r"\(ori_id, .*\)=\(P3, .*already|duplicated"),
-        ("new_id", [1, 2, 3, 0], "violates check constraint"),
-        ("area_meters", [1.0, None, 1.0, 1.0], "null value"),
-        ("change", ["new", "new", "new", "moved"], "invalid input value for enum"),
-        ("ori_crop", ["1", "2", "3", "4\0"], "invalid byte sequence"),
-        ("geom", [b"\1\6\0\0\0\0\0\0\0"] * 3 + [b"\1\6\0\0\0\7\0\0\0"], "WKB"),
-    ],
-)
-def test_a_row_the_database_refuses_leaves_everything_as_it_was(
-    declared: tuple[Database, int], tmp_path: Path, column: str, values: list[object], message: str
-) -> None:
-    database, site_id = declared
-    before = in_force(database, site_id)
-
-    def attempt() -> None:
-        with database.begin() as connection:
-            new = new_set(connection, site_id, FIELDS, content=b"two")
-            place = new.parcels.column_names.index(column)
-            broken = new.parcels.set_column(place, column, pa.array(values, new.parcels[column].type))
-            parcel_sets.activate(connection, dataclasses.replace(new, parcels=broken), tmp_path, actor=ACTOR)
-
-    with pytest.raises((InputError, StorageError), match=message):
-        attempt()
-    assert in_force(database, site_id) == before
-    assert sorted(path.name for path in (tmp_path / "2024").iterdir()) == ["v001"]
-
-
-def test_a_crash_before_the_end_leaves_everything_as_it_was(declared: tuple[Database, int], tmp_path: Path) -> None:
-    """Case 27: what is left over of the folder is replaced by the next import."""
-    database, site_id = declared
-    before = in_force(database, site_id)
-
-    def attempt() -> None:
-        with database.begin() as connection:
-            declare(connection, site_id, tmp_path, FIELDS[:3])
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        attempt()
-    assert in_force(database, site_id) == before
-    left = tmp_path / "2024" / "v002" / "declarations.parquet"
-    assert parquet.read_metadata(left).num_rows == 4, "with the deleted one"
-    with database.begin() as connection:
-        made = declare(connection, site_id, tmp_path, FIELDS[:2])
-    assert made.version == 2
-    assert parquet.read_table(left)["ori_id"].to_pylist() == ["P1", "P2", "P3", "P4"]
-    assert pc.sum(parquet.read_table(left)["is_deleted"]).as_py() == 2
-
-
-KILLED = """
-    import sys
-    from pathlib import Path
-    sys.path[:0] = [{tests!r}, {root!r}]
-    from uploaded_rows import declare
-    from s4c_lib.catalog.database import Database
-    fields = [(f"P{{n}}", "H1", "265", n * 11.0, 10.0) for n in range(60_000)]
-    with Database({url!r}).begin() as connection:
-        declare(connection, {site}, Path({folder!r}), fields)
-"""
-
-
-@pytest.mark.parametrize("victim", ["importer", "server"])
-def test_whoever_is_killed_in_mid_copy_leaves_everything_as_it_was(
-    declared: tuple[Database, int], tmp_path: Path, victim: str
-) -> None:
-    database, site_id = declared
-    before = in_force(database, site_id)
-    script = KILLED.format(
-        tests=str(Path(__file__).parents[1]),
-        root=str(Path(__file__).parents[2]),
-        url=database.url,
-        site=site_id,
-        folder=str(tmp_path),
-    )
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.PIPE, text=True)
-    busy = text(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND state = 'active' AND query LIKE 'COPY s4c.%'"
-    )
-    pid = None
-    while pid is None and process.poll() is None:
-        with database.begin() as connection:
-            pid = connection.execute(busy).scalars().first()
-            if pid is not None and victim == "server":
-                connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-    assert pid is not None, process.communicate()[1]
-    if victim == "importer":
-        os.kill(process.pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
-    if victim == "server":
-        assert "DatabaseUnavailableError" in errors
-    wait_until_alone(database)
-    assert in_force(database, site_id) == before
-    with database.begin() as connection:
-        assert declare(connection, site_id, tmp_path, FIELDS[:2]).version == 2
-
-
-def wait_until_alone(database: Database) -> None:
-    """Until the server has noticed that a client is gone."""
-    others = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND backend_type = 'client backend' AND state <> 'idle'"
-    )
-    while True:
-        with database.begin() as connection:
-            if connection.execute(others).scalar_one() == 0:
-                return
-
-
-def test_imports_of_a_year_go_one_after_another(database: Database, tmp_path: Path) -> None:
-    """Two at a time with the same file: one imports, the other finds its version."""
-    with database.begin() as connection:
-        site = make_site(connection)
-    results: list[int] = []
-    start = threading.Barrier(2)
-
-    def run() -> None:
-        start.wait()
-        with parcel_sets.import_lock(database, site.id, 2024, wait_seconds=30), database.begin() as connection:
-            version, _ = auxdata.upload(
-                connection, site.id, Kind.DECLARATIONS, 2024, file_name="a.zip", content=b"same",
-                parameters={"mode": "update"}, actor=ACTOR,
-            )  # fmt: skip
-            if version.state is State.ACTIVE:
-                current = parcel_sets.active_set(connection, site.id, 2024)
-                assert current is not None
-                results.append(current.id)
-                return
-            results.append(declare(connection, site.id, tmp_path, content=b"same").id)
-
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 2
-    assert len(set(results)) == 1
-
-
-def test_an_import_that_takes_too_long_is_not_waited_for_for_ever(database: Database) -> None:
-    free = []
-    with parcel_sets.import_lock(database, 1, 2024, wait_seconds=1):
-        with (
-            pytest.raises(ConflictError, match="Another import of the declarations of 2024"),
-            parcel_sets.import_lock(database, 1, 2024, wait_seconds=0.1),
-        ):
-            pytest.fail("both hold the lock")
-        with parcel_sets.import_lock(database, 1, 2023, wait_seconds=0.1):
-            free.append("another year")
-    with parcel_sets.import_lock(database, 1, 2024, wait_seconds=0.1):
-        free.append("the same year, afterwards")
-    assert free == ["another year", "the same year, afterwards"]
-
-
-def test_readers_do_not_wait_for_an_import(declared: tuple[Database, int], tmp_path: Path) -> None:
-    database, site_id = declared
-    with database.begin() as connection:
-        declare(connection, site_id, tmp_path, FIELDS[:2])
-        other = declare(connection, site_id, tmp_path, year=2023)
-        with database.begin() as reader:
-            reader.execute(text("SET LOCAL lock_timeout = '2s'"))
-            assert reader.execute(text("SELECT count(*) FROM s4c.parcel")).scalar_one() == 4
-            current = parcel_sets.active_set(reader, site_id, 2024)
-            assert current is not None
-            assert current.version == 1
-            assert len(read_parcels(reader, current)) == 4
-    with database.begin() as reader:
-        assert len(read_parcels(reader, other, ["new_id"])) == 4
 
 
 def test_codes_and_eligibility_come_with_the_parcels(connection: Connection, tmp_path: Path) -> None:
@@ -393,7 +187,7 @@ def test_versions_nobody_needs_go_and_those_in_use_stay(connection: Connection, 
     jobs.finish(connection, ended_job.id, JobState.SUCCEEDED)
     removed = parcel_sets.remove_unused(connection, site.id, 2024)
     assert [(item.version, item.state) for item in removed] == [(2, "removed"), (3, "removed")]
-    assert tables(connection) == [f"parcel_{site.id}_2024_v00{n}" for n in (1, 4, 5)]
+    assert parcel_tables(connection) == [f"parcel_{site.id}_2024_v00{n}" for n in (1, 4, 5)]
     with pytest.raises(ConflictError, match="not there any more"):
         parcel_sets.record_use(connection, sets[1].id, job_id=open_job.id)
     jobs.finish(connection, open_job.id, JobState.FAILED, reason="lost")
@@ -417,7 +211,7 @@ def test_a_site_takes_its_uploads_parcels_and_folders_with_it(connection: Connec
     assert (planned.uploads, planned.parcel_sets) == (3, 1)
     assert planned.product_paths == (made.folder, str(file))
     assert site_deletion.delete(connection, site, actor="boss") == planned
-    assert tables(connection) == [f"parcel_{other.id}_2024_v001"]
+    assert parcel_tables(connection) == [f"parcel_{other.id}_2024_v001"]
     for table in ("auxdata_version", "parcel_set"):
         assert connection.execute(text(f"SELECT count(*) FROM s4c.{table}")).scalar_one() == 1
     assert len(read_parcels(connection, kept)) == 4

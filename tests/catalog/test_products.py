@@ -3,9 +3,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from domain_rows import NOW, count, make_acquisition, make_enabled
+from domain_rows import NOW, count, make_acquisition, make_enabled, make_job
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog import acquisitions, products
@@ -83,6 +84,30 @@ def test_products_are_found_by_type_and_time(connection: Connection) -> None:
         "D2",
         "D3",
     ]
+
+
+def test_products_are_found_by_tile_orbit_satellite_and_job(connection: Connection) -> None:
+    site, season = make_enabled(connection)
+    job = make_job(connection, season, "k").id
+    optical = replace(NEW, product_type="l2a", processor="l2a", job_id=None)
+    for new in (
+        replace(optical, name="A", satellite="s2", tiles=("31UFS",), relative_orbit=51),
+        replace(optical, name="B", satellite="s2", tiles=("31UGS",), relative_orbit=8),
+        replace(optical, name="C", satellite="l9", tiles=("198024",)),
+        replace(NEW, name="D", job_id=job, tiles=("31UFS", "31UGS"), satellite=None, relative_orbit=None),
+    ):
+        products.register(connection, new, [site.id])
+
+    def listed(**which: Any) -> str:
+        return "".join(sorted(one.name for one in products.list_products(connection, site.id, **which)))
+
+    assert listed(tiles=["31UFS"]) == "AD"
+    assert listed(tiles=["31UFS", "198024"]) == "ACD"
+    assert listed(orbits=[51, 8]) == "AB"
+    assert listed(satellites=["l8"]) == "C"
+    assert listed(satellites=["s2"], tiles=["31UGS"]) == "B"
+    assert listed(job_id=job) == "D"
+    assert listed(job_id=job + 1) == ""
 
 
 def test_registrations_at_once_keep_versions_consecutive(database: Database) -> None:
@@ -219,6 +244,22 @@ def test_of_two_sites_that_settle_at_once_the_second_sees_the_first(database: Da
         late.result(timeout=30)
     with database.begin() as connection:
         assert acquisitions.get_acquisition(connection, number).state == "queued"
+
+
+def test_acquisitions_are_found_by_tile_and_orbit(connection: Connection) -> None:
+    site, _ = make_enabled(connection)
+    make_acquisition(connection, site, "A", relative_orbit=51)
+    make_acquisition(connection, site, "B", tiles=("31UGS",), relative_orbit=8)
+    make_acquisition(connection, site, "RADAR", satellite="s1", tiles=(), relative_orbit=88)
+
+    def listed(**which: Any) -> list[str]:
+        found = acquisitions.list_acquisitions(connection, site.id, **which)
+        return [one.source_product_name for one in found]
+
+    assert listed(tiles=["31UFS"]) == ["A", "RADAR"], "what lies over a tile of the site counts"
+    assert listed(tiles=["31TCJ"]) == []
+    assert listed(orbits=[8, 88]) == ["B", "RADAR"]
+    assert listed(tiles=["31UGS"], orbits=[8]) == ["B"]
 
 
 def test_both_landsats_are_listed_together(connection: Connection) -> None:

@@ -7,14 +7,15 @@ looked at. The rules (which dates a backfill has, what it refuses) are those of 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.local_server import QuietHandler, http_server
 
 TOKEN = "a-token"
 
@@ -94,7 +95,7 @@ class Hub:
 Reply = tuple[int, Any]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """Answers one request."""
 
     hub: Hub
@@ -102,21 +103,12 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urlsplit(self.path)
         query = parse_qs(url.query)
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length)) if length else {}
+        body = json.loads(self.received() or b"{}")
         self.hub.requests.append(f"{self.command} {url.path}")
         status, content = self._route(url.path, query, body)
-        data = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        self.answer(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
     do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - the names http.server looks for
-
-    def log_message(self, *_: Any) -> None:
-        """Stay silent."""
 
     def _route(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Reply:
         if path == "/auth/token":
@@ -215,9 +207,8 @@ class Handler(BaseHTTPRequestHandler):
         return 200, item
 
 
-def serve(hub: Hub) -> tuple[ThreadingHTTPServer, str]:
-    """Start the server on a free port of this machine; the caller shuts it down."""
-    handler = type("BoundHandler", (Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server, f"http://127.0.0.1:{server.server_address[1]}"
+@contextmanager
+def serving(hub: Hub) -> Iterator[str]:
+    """Run the server; give its address."""
+    with http_server(type("BoundHandler", (Handler,), {"hub": hub})) as url:
+        yield url

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from s4c_lib.cli.main import app
 from s4c_lib.synthetic.archive import ArchiveSummary, make_archive
+from tests.cli.airflow_hub import Hub, serving
+from tests.synthetic_delivery import deliver
 
 # a closed port: nothing listens on 9 of this machine
 NOWHERE = "http://127.0.0.1:9"
@@ -74,6 +76,21 @@ def environment(database_url: str, folder: Path) -> dict[str, str]:
         "S4C_ACTOR": "tester",
         "S4C_LOG_JSON": "false",
     }
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a synthetic agency uploads; read only."""
+    return deliver(tmp_path_factory.mktemp("delivered"))
+
+
+@pytest.fixture
+def airflow(environment: dict[str, str]) -> Iterator[Hub]:
+    """An Airflow that answers; commands of the test talk to it."""
+    hub = Hub(Path(environment["S4C_MANIFEST_PATH"]))
+    with serving(hub) as url:
+        environment["S4C_AIRFLOW_URL"] = url
+        yield hub
 
 
 @pytest.fixture

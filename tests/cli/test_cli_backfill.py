@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,21 +11,15 @@ import pytest
 
 from s4c_lib.catalog.database import Database
 from s4c_lib.runs import RunRequest, close_run, fail_run, open_run
-from tests.cli.airflow_hub import Hub, serve
+from tests.cli.airflow_hub import Hub
 from tests.cli.conftest import Answer, Run
 
 FAST = ("--poll", "0.1")
 
 
 @pytest.fixture
-def hub(environment: dict[str, str]) -> Iterator[Hub]:
-    """An Airflow that answers; commands of the test talk to it."""
-    hub = Hub(Path(environment["S4C_MANIFEST_PATH"]))
-    server, url = serve(hub)
-    environment["S4C_AIRFLOW_URL"] = url
-    yield hub
-    server.shutdown()
-    server.server_close()
+def hub(airflow: Hub) -> Hub:
+    return airflow
 
 
 def test_a_past_season_runs_ingest_and_the_last_date_of_each_product(
@@ -47,12 +42,17 @@ def test_a_past_season_runs_ingest_and_the_last_date_of_each_product(
     assert hub.backfills[1]["from_date"] == hub.backfills[1]["to_date"] == "2019-11-30T00:00:00+00:00"
 
 
-def test_replay_all_runs_every_date_in_order(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:
-    answer = s4c("season", "backfill", *season, "--processor", "l4c", "--policy", "replay_all", "--json")
-    (plan,) = answer.json
-    assert len(plan["runs"]) == 30
-    assert plan["runs"][0] == "2019-05-06"
-    assert [run["logical_date"][:10] for run in hub.runs] == plan["runs"]
+def test_replay_all_runs_every_date_of_every_product_in_order(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:
+    products = ("--processor", "l4a", "--processor", "l4b", "--processor", "l4c")
+    latest = s4c("season", "backfill", *season, *products, "--policy", "latest_only", "--dry-run", "--json").json
+    # in a season that is over the latest date due is the last one
+    assert [plan["runs"] for plan in latest] == [["2019-11-30"], ["2019-11-30"], ["2019-11-25"]]
+    plans = s4c("season", "backfill", *season, *products, "--policy", "replay_all", "--json").json
+    assert [len(plan["runs"]) for plan in plans] == [6, 7, 30]
+    assert [plan["runs"][0] for plan in plans] == ["2019-06-15", "2019-05-02", "2019-05-06"]
+    for plan in plans:
+        mine = [run["logical_date"][:10] for run in hub.runs if run["dag_id"] == plan["dag_id"]]
+        assert mine == plan["runs"] == sorted(mine)
 
 
 def test_a_dry_run_creates_nothing(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:
@@ -150,6 +150,29 @@ def test_a_backfill_under_way_is_reported(hub: Hub, s4c: Run, season: tuple[str,
     s4c("season", "backfill", *season, "--processor", "l4a")
     line = one_line(s4c("season", "backfill", *season, "--processor", "l4a", code=2))
     assert "Backfill 1 of test_land__2019__l4a_crop_type (2019-11-30 to 2019-11-30) is under way" in line
+
+
+def test_a_backfill_that_was_interrupted_goes_on(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:
+    """Whoever waited is gone (Ctrl-C, a restart), Airflow goes on with the ingest."""
+    s4c("season", "backfill", *season, "--processor", "ingest")
+    both = ("season", "backfill", *season, "--processor", "ingest", "--processor", "l4b")
+    assert "the same command with --wait follows it" in one_line(s4c(*both, code=2))
+    assert "is under way" in one_line(s4c(*both, "--wait", "--reprocess", "failed", code=2)), "that is another backfill"
+    order: list[str] = []
+
+    def on_run(dag_id: str, run_id: str, day: datetime) -> str:
+        order.append(dag_id.split("__")[-1])
+        return "success"
+
+    hub.on_run = on_run
+    answer = s4c(*both, "--wait", *FAST)
+    assert re.search("backfill 1 of test_land__2019__ingest is under way: [1-5] runs left", answer.err)
+    assert order.pop() == "l4b_mowing"
+    assert set(order) <= {"ingest"}
+    assert len(hub.backfills) == 2
+    assert {run["state"] for run in hub.runs} == {"success"}
+    assert len(hub.runs) == 6
+    s4c(*both, "--wait", code=3)
 
 
 def test_repeating_a_backfill_has_nothing_to_do_unless_asked_to_reprocess(

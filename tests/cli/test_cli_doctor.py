@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,16 @@ from sqlalchemy.engine import make_url
 
 from s4c_lib.cli import checks
 from s4c_lib.processors import PROCESSORS
-from tests.cli.airflow_hub import Hub, serve
+from tests.cli.airflow_hub import Hub
 from tests.cli.conftest import Run
 from tests.conftest import DatabaseServer
-
-
-@pytest.fixture
-def hub(environment: dict[str, str]) -> Iterator[Hub]:
-    hub = Hub(Path(environment["S4C_MANIFEST_PATH"]))
-    server, url = serve(hub)
-    environment["S4C_AIRFLOW_URL"] = url
-    yield hub
-    server.shutdown()
-    server.server_close()
 
 
 def verdicts(s4c: Run, code: int, **more: str | None) -> dict[str, Any]:
     return {item["check"]: item for item in s4c("doctor", "--json", code=code, **more).json}
 
 
-def test_a_system_in_order_passes_and_limits_are_named(hub: Hub, s4c: Run, ready_season: tuple[str, str]) -> None:
+def test_a_system_in_order_passes_and_limits_are_named(airflow: Hub, s4c: Run, ready_season: tuple[str, str]) -> None:
     found = verdicts(s4c, 0)
     assert {item["verdict"] for item in found.values()} == {"ok", "limited"}
     for check in (
@@ -65,7 +54,7 @@ def test_a_system_in_order_passes_and_limits_are_named(hub: Hub, s4c: Run, ready
 
 
 def test_a_product_that_is_asked_for_and_not_computed_is_a_limitation(
-    hub: Hub, s4c: Run, ready_season: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    airflow: Hub, s4c: Run, ready_season: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = replace(PROCESSORS["s4c_l4a"], entry_point=None)
     monkeypatch.setattr(checks, "PROCESSORS", {**PROCESSORS, "s4c_l4a": lacking})
@@ -78,18 +67,18 @@ def test_a_product_that_is_asked_for_and_not_computed_is_a_limitation(
 
 
 def test_each_fault_is_found_with_what_to_do(
-    hub: Hub, s4c: Run, ready_season: tuple[str, str], folder: Path, environment: dict[str, str]
+    airflow: Hub, s4c: Run, ready_season: tuple[str, str], folder: Path, environment: dict[str, str]
 ) -> None:
-    hub.health["scheduler"]["status"] = "unhealthy"
-    hub.pools["ds_archive"] = 7
+    airflow.health["scheduler"]["status"] = "unhealthy"
+    airflow.pools["ds_archive"] = 7
     s4c("source", "set", "archive", "--root", folder / "gone")
-    hub.pools["cpu"] = 99
+    airflow.pools["cpu"] = 99
     s4c("config", "set", "storage.min_free_gb", "1000000")
     s4c("source", "set", "archive", "--mode", "copy")
-    hub.pools["cpu"] = 99
+    airflow.pools["cpu"] = 99
     (folder / "file").write_text("x")
     s4c("config", "set", "storage.products_path", folder / "file" / "below")
-    hub.pools["cpu"] = 99
+    airflow.pools["cpu"] = 99
     manifest = Path(environment["S4C_MANIFEST_PATH"])
     manifest.write_text(manifest.read_text().replace("31", "13"))
     found = verdicts(s4c, 1)
@@ -108,7 +97,7 @@ def test_each_fault_is_found_with_what_to_do(
 
 
 def test_an_old_manifest_and_a_missing_source_are_found(
-    hub: Hub, s4c: Run, season: tuple[str, str], environment: dict[str, str]
+    airflow: Hub, s4c: Run, season: tuple[str, str], environment: dict[str, str]
 ) -> None:
     manifest = Path(environment["S4C_MANIFEST_PATH"])
     old = manifest.read_text()
@@ -121,7 +110,7 @@ def test_an_old_manifest_and_a_missing_source_are_found(
     assert "does not exist" in verdicts(s4c, 1)["manifest"]["what"]
 
 
-def test_a_database_that_is_away_does_not_hide_the_rest(hub: Hub, s4c: Run) -> None:
+def test_a_database_that_is_away_does_not_hide_the_rest(airflow: Hub, s4c: Run) -> None:
     found = verdicts(s4c, 1, S4C_DATABASE_URL="postgresql://user@127.0.0.1:9/s4c")
     assert found["database"]["verdict"] == "BROKEN"
     assert found["Airflow"]["verdict"] == "ok"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,20 @@ def test_processors_are_switched_on_and_off(s4c: Run, season: tuple[str, str]) -
 def test_an_unknown_season_is_answered_with_those_there_are(s4c: Run, season: tuple[str, str]) -> None:
     answer = s4c("season", "show", season[0], "2020", code=2)
     assert answer.err == "s4c: Site 'test_land' has no season '2020'. (its seasons are 2019)\n"
+
+
+def test_who_changed_what_of_a_season_is_listed(s4c: Run, season: tuple[str, str], folder: Path) -> None:
+    s4c("--actor", "anna", "season", "processors", *season, "--off", "l4c")
+    s4c("source", "add", "archive", "--satellite", "s2", "--root", folder)
+    last, *_, first = s4c("changes", "list", "--site", season[0], "--json").json
+    assert (last["actor"], last["season"], last["name"]) == ("anna", season[1], "s4c_l4c")
+    assert last["fields"] == {"enabled": {"from": True, "to": False}}
+    assert (first["actor"], first["action"], first["noun"]) == ("tester", "added", "site")
+    text = s4c("changes", "list", "--of", "processor").out
+    assert "enabled: yes -> no" in " ".join(text.split())
+    assert "archive/s2" in s4c("changes", "list", "--of", "source", "--since", "2026-01-01").out
+    assert "There is no site 'nowhere'" in s4c("changes", "list", "--site", "nowhere", code=2).err
+    assert "choose from site" in s4c("changes", "list", "--of", "tile", code=2).err
 
 
 def test_disabling_the_last_season_says_that_nothing_runs(s4c: Run, season: tuple[str, str]) -> None:

@@ -1,14 +1,18 @@
-"""Deleting a site: shown first, inside the storage folders only, never through a link."""
+"""Deleting sites and seasons: shown first, inside the storage folders only, never through a link, to the end."""
 
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.products import NewProduct, register
+from s4c_lib.deletion import finish_deletions
+from s4c_lib.settings import Settings
 from s4c_lib.synthetic.archive import ArchiveSummary
 from tests.cli.conftest import Run
 
@@ -99,17 +103,22 @@ def test_paths_outside_the_storage_folders_are_left_alone(
     assert inside.is_dir()
 
 
-def test_a_deletion_that_breaks_off_leaves_the_site_and_can_be_repeated(
-    s4c: Run, ready_season: Ready, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_deletion_that_breaks_off_is_finished_by_the_next_one(
+    s4c: Run,
+    ready_season: Ready,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    environment: dict[str, str],
 ) -> None:
     s4c("source", "set", "archive", "--mode", "copy")
     s4c("ingest", *ready_season)
     removed = []
 
     def breaking(path: Path) -> None:
+        removed.append(path)
         if len(removed) == 3:
             raise OSError(5, "Input/output error", str(path))
-        removed.append(path)
         real(path)
 
     # the disk breaks in the middle: no real one does that to order
@@ -118,13 +127,125 @@ def test_a_deletion_that_breaks_off_leaves_the_site_and_can_be_repeated(
         patch.setattr(shutil, "rmtree", breaking)
         answer = s4c("site", "delete", ready_season[0], "--yes", code=1)
     assert "cannot be removed: Input/output error" in answer.err
-    assert s4c("site", "show", ready_season[0], "--json").json["enabled"]
-    s4c("site", "delete", ready_season[0], "--yes")
+    assert len(removed) > 3, "what can go goes"
+    [left] = [
+        path
+        for path in (folder / "downloads").rglob("*")
+        if path.parent.parent == folder / "downloads" and path.name != ".part"
+    ]
+    assert left == removed[2]
+    [listed] = s4c("site", "list", "--json").json
+    assert (listed["enabled"], listed["being_deleted"]) == (False, True)
+    assert "is being deleted" in s4c("site", "enable", ready_season[0], code=2).err
+    assert s4c("site", "list", "--json").json[0]["being_deleted"]
+    assert s4c("ingest", *ready_season, code=3).err
+    # the night, as the DAG does it
+    lines = finish_deletions(database, Settings(database_url=environment["S4C_DATABASE_URL"]), now=datetime.now(UTC))
+    assert lines == [f"site {ready_season[0]} is deleted"]
     assert not [path for path in (folder / "downloads").rglob("*") if path.is_file()]
+    assert s4c("site", "list", "--json").json == []
 
 
-def test_a_site_with_a_running_job_is_not_deleted(s4c: Run, linked: str, database: Database) -> None:
+def test_a_deletion_waits_for_the_run_under_way(
+    s4c: Run, linked: str, folder: Path, database: Database, ready_season: Ready
+) -> None:
+    before = files(folder / "downloads")
     with database.begin() as connection:
-        connection.execute(text("UPDATE s4c.job SET state = 'running', ended_at = NULL"))
-    assert "is running" in s4c("site", "delete", linked, "--yes", code=2).err
-    assert s4c("site", "show", linked, "--json").json["short_name"] == linked
+        # a run of Airflow, which is away: nobody can end it
+        connection.execute(
+            text(
+                "UPDATE s4c.job SET state = 'running', ended_at = NULL, start_type = 'scheduled', airflow_run_id = 'r'"
+            )
+        )
+    for command in (("season", "delete", *ready_season), ("site", "delete", linked)):
+        answer = s4c(*command, "--yes", "--wait", 0, code=2)
+        assert "is being deleted, but job" in answer.err
+    assert files(folder / "downloads") == before
+    assert "is being deleted" in s4c("season", "enable", *ready_season, code=2).err
+    with database.begin() as connection:
+        connection.execute(text("UPDATE s4c.job SET state = 'failed'"))
+    s4c("site", "delete", linked, "--yes", "--keep", "l1", "--keep", "s1")
+    assert files(folder / "downloads") == before
+    assert s4c("site", "list", "--json").json == []
+
+
+def test_a_season_goes_and_its_products_stay_for_retention(
+    s4c: Run, linked: str, folder: Path, database: Database, ready_season: Ready
+) -> None:
+    before = files(folder / "downloads")
+    s4c("season", "add", linked, "early", "2023-10-01", "2024-03-05", "--disabled")
+    listed = s4c("products", "list", linked, "--json").json
+    shown = s4c("season", "delete", *ready_season, "--json").json
+    assert (shown["deleted"], shown["jobs"]) == (False, 1)
+    assert "--yes" in s4c("season", "delete", *ready_season).err
+    done = s4c("season", "delete", *ready_season, "--yes", "--json").json
+    assert {**shown, "deleted": True} == done
+    assert done["windows"] > 0
+    assert 0 < done["acquisitions_left_out"] < 33
+    assert [item["season"] for item in s4c("season", "list", linked, "--json").json] == ["early"]
+    assert s4c("products", "list", linked, "--json").json == listed
+    assert files(folder / "downloads") == before
+    # what the other season uses stays selected
+    with database.begin() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT m.reason = 'season_deleted', min(a.sensing_start), max(a.sensing_start) "
+                "FROM s4c.site_acquisition m JOIN s4c.acquisition a ON a.id = m.acquisition_id "
+                "WHERE m.relevance = 'selected' OR m.reason = 'season_deleted' GROUP BY 1 ORDER BY 1 NULLS FIRST"
+            )
+        ).all()
+        tombstone = connection.execute(text("SELECT site, short_name, deleted_by FROM s4c.season_deletion")).one()
+    (_, _, last_kept), (_, first_left_out, _) = rows
+    assert last_kept.date().isoformat() <= "2024-03-05" < first_left_out.date().isoformat()
+    assert tuple(tombstone) == (*ready_season, "tester")
+    # made again, it takes what is there
+    s4c("season", "add", *ready_season, "2024-03-01", "2024-03-20", "--disabled")
+    s4c("season", "enable", *ready_season, code=None)
+    assert "There is no site" in s4c("season", "delete", "nowhere", "2024", "--yes", code=2).err
+
+
+def test_a_row_that_names_a_folder_of_others_takes_nothing_with_it(
+    s4c: Run, site: str, folder: Path, database: Database, extent: Path
+) -> None:
+    s4c("site", "add", "Neighbour", extent)
+    products = folder / "products"
+    (products / "l2a" / "theirs").mkdir(parents=True)
+    with database.begin() as connection:
+        ids = {row.short_name: row.id for row in connection.execute(text("SELECT short_name, id FROM s4c.site"))}
+        for name, owner, path in (("mine", site, products / "l2a"), ("theirs", "neighbour", products / "l2a/theirs")):
+            new = NewProduct("l3b", "l3b", name, str(path), datetime(2024, 3, 5, tzinfo=UTC), "1", "h")
+            register(connection, new, [ids[owner]])
+    s4c("config", "set", "storage.products_path", products)
+    shown = s4c("site", "delete", site, "--yes", "--json").json
+    assert str(products / "l2a") in shown["left_alone"]
+    assert (products / "l2a" / "theirs").is_dir()
+
+
+def test_retention_is_shown_first_and_leaves_a_record(s4c: Run, site: str, folder: Path, database: Database) -> None:
+    products = folder / "products"
+    folder_of_l3b = products / "l3b" / "OLD"
+    folder_of_l3b.mkdir(parents=True)
+    (folder_of_l3b / "a.tif").write_bytes(b"12345")
+    s4c("config", "set", "storage.products_path", products)
+    s4c("config", "set", "retention.l3b.action", "delete")
+    s4c("config", "set", "retention.l3b.keep_days", 0)
+    with database.begin() as connection:
+        number = connection.execute(text("SELECT id FROM s4c.site")).scalar_one()
+        new = NewProduct("l3b", "l3b", "OLD", str(folder_of_l3b), datetime(2024, 3, 5, tzinfo=UTC), "1", "h")
+        register(connection, new, [number])
+    shown = s4c("retention", "plan", "--site", site, "--json").json
+    [going] = [one for one in shown if one["action"] != "none"]
+    assert (going["sites"], going["kind"], going["action"], going["count"], going["bytes"]) == (
+        [site], "l3b", "delete", 1, 5,
+    )  # fmt: skip
+    assert (folder_of_l3b / "a.tif").exists()
+    [each] = [one for one in s4c("retention", "plan", "--products", "--json").json if one["action"] == "delete"]
+    assert each["path"] == str(folder_of_l3b)
+    assert s4c("retention", "run", "--json").json["removed"] == 1
+    assert not folder_of_l3b.exists()
+    [event] = s4c("retention", "log", "--site", site, "--json").json
+    assert (event["actor"], event["action"], event["size_bytes"]) == ("tester", "removed", 5)
+    [listed] = s4c("products", "list", site, "--type", "l3b", "--json").json
+    assert listed["removed_because"] == f"retention.l3b: {event['rule']}"
+    assert event["rule"] in s4c("products", "list", site, "--type", "l3b").out
+    assert "1 of" not in s4c("retention", "plan").err

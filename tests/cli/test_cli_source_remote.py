@@ -51,16 +51,6 @@ def remote(s4c: Run, definition: Path, environment: dict[str, str]) -> str:
     return "cdse"
 
 
-@pytest.fixture
-def airflow(environment: dict[str, str]) -> Iterator[airflow_hub.Hub]:
-    known = airflow_hub.Hub(Path(environment["S4C_MANIFEST_PATH"]))
-    server, url = airflow_hub.serve(known)
-    environment["S4C_AIRFLOW_URL"] = url
-    yield known
-    server.shutdown()
-    server.server_close()
-
-
 def doctor(s4c: Run) -> dict[str, Any]:
     return {item["check"]: item for item in s4c("doctor", "--json", code=None).json}
 

@@ -8,12 +8,7 @@ import pytest
 
 from s4c_lib.parcels.l4c_presets import preset_text
 from tests.cli.conftest import Run
-from tests.cli.table_uploads import add_site, deliver
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deliver(tmp_path_factory.mktemp("delivered"))
+from tests.cli.table_uploads import add_site
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +12,7 @@ import pytest
 from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.cli.demo_costs import costs_of, task_instances, usual_start
 from s4c_lib.cli.demo_progress import TaskProgress
+from tests.local_server import QuietHandler, http_server
 
 DAG = "demo__2025__ingest"
 COUNT = 230
@@ -57,19 +56,15 @@ def test_a_dag_that_never_ran_cost_nothing() -> None:
 def airflow() -> Iterator[str]:
     """Answers as Airflow's API does, a hundred task instances a page."""
 
-    class Answers(BaseHTTPRequestHandler):
+    class Answers(QuietHandler):
         def _answer(self, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(200, json.dumps(content).encode())
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+        def post(self) -> None:
+            self.received()
             self._answer({"access_token": "t"})
 
-        def do_GET(self) -> None:
+        def get(self) -> None:
             asked = urlsplit(self.path)
             if asked.path == "/api/v2/dags":
                 self._answer({"dags": [{"dag_id": DAG}], "total_entries": 1})
@@ -83,14 +78,8 @@ def airflow() -> Iterator[str]:
             ]
             self._answer({"task_instances": page, "total_entries": COUNT})
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing: pytest shows what a test prints."""
-
-    server = HTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with http_server(Answers) as url:
+        yield url
 
 
 def test_all_task_instances_are_gathered(airflow: str) -> None:

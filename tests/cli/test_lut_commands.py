@@ -7,12 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.table_uploads import add_site, declare, deliver
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deliver(tmp_path_factory.mktemp("delivered"))
+from tests.cli.table_uploads import add_site, declare
 
 
 @pytest.fixture

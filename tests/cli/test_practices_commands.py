@@ -9,15 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.table_uploads import add_site, declare, deliver
+from tests.cli.table_uploads import add_site, declare
 
 HEAD = "FIELD_ID;MAIN_CROP;VEG_START;H_START;H_END;PRACTICE;P_TYPE;P_START;P_END\n"
 ROW = "P1;265;2019-05-20;2019-06-03;2019-10-15;CatchCrop;CatchCrop_1;2019-10-15;NA\n"
-
-
-@pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return deliver(tmp_path_factory.mktemp("delivered"))
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from conftest import Run
 
 from s4c_lib.synthetic import season as season_module
+from tests.cli.conftest import Run
 
 SMALL = ("--size", 600, "--parcels", 6, "--start", "2021-06-01", "--end", "2021-06-04", "--workers", 1)
 PROGRAM = Path(sys.executable).with_name("s4c")

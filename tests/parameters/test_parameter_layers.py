@@ -120,9 +120,7 @@ def test_the_hash_changes_with_what_decides_results_and_with_nothing_else() -> N
     base = resolve(Layers(), phase="current")
     same = resolve(Layers(job={"processor.s4c_l4a.num-trees": 300}), phase="past")
     more = resolve(Layers(job={"processor.s4c_l4a.num-trees": 500}), phase="current")
-    running = resolve(
-        Layers(job={"executor.processor.s4c_l4a.keep_job_folders": True, "profile": "default"}), phase="current"
-    )
+    running = resolve(Layers(job={"profile": "default"}, site={"schedule.grace_months": 2}), phase="current")
     assert base.hash_for("s4c_l4a") == same.hash_for("s4c_l4a") == running.hash_for("s4c_l4a")
     assert more.hash_for("s4c_l4a") != base.hash_for("s4c_l4a")
     assert more.hash_for("s4c_l4b") == base.hash_for("s4c_l4b")

@@ -38,7 +38,6 @@ CONTRACT = {
     "general.scratch-path": "/var/lib/sen4cap/scratch/{processor}/{job_id}",
     "site.tile_min_overlap_km2": 1.0,
     "processor.l2a.s2.implementation": "esa",
-    "processor.l2a_msk.enabled": False,
     "processor.l2s1.executor": "none",
     "processor.l2s1.temporal.offset": "auto",
     "processor.l2s1.temporal.filter.interval": 0,
@@ -60,7 +59,6 @@ CONTRACT = {
     "pools.db_write": 2,
     "pools.s1": 1,
     "sync.interval_minutes": 10,
-    "sharing.enabled": True,
     "processor.s4c_mdb1.buffer_10m": 5.0,
     "processor.s4c_mdb1.buffer_20m": 10.0,
     "processor.s4c_l4a.keep_water_for_cwater": False,
@@ -152,7 +150,7 @@ def test_no_parameter_is_also_declared_as_dropped_under_its_own_name() -> None:
 def test_a_trigger_form_has_at_most_six_fields_that_a_job_may_set(processor: str) -> None:
     shown = REGISTRY.form_parameters(processor)
     assert len(shown) <= 6
-    assert all("job" in parameter.scopes for parameter in shown)
+    assert all("job" in parameter.scopes and parameter.label for parameter in shown)
     assert set(shown) <= set(REGISTRY.for_processor(processor))
 
 

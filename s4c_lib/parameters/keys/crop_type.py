@@ -6,9 +6,7 @@ L4A = ("s4c_l4a",)
 PREFIX = "processor.s4c_l4a"
 
 
-def _count(
-    name: str, default: int, description: str, minimum: float, maximum: float, *, unit: str = "", form: bool = False
-) -> Parameter:
+def _count(name: str, default: int, description: str, minimum: float, maximum: float, *, unit: str = "") -> Parameter:
     return Parameter(
         f"{PREFIX}.{name}",
         Kind.INT,
@@ -18,7 +16,6 @@ def _count(
         minimum=minimum,
         maximum=maximum,
         processors=L4A,
-        form=L4A if form else (),
     )
 
 
@@ -65,6 +62,7 @@ _PARCELS = (
         choices=("both", "s1-only", "s2-only"),
         processors=L4A,
         form=L4A,
+        label="Satellites",
     ),
     Parameter(
         f"{PREFIX}.lc",
@@ -74,6 +72,7 @@ _PARCELS = (
         pattern=r"[Aa]ll|(?!.*(.).*\1)[0-5]{1,6}",
         processors=L4A,
         form=L4A,
+        label="Land cover classes",
     ),
     _count("min-s2-pix", 3, "Parcels with fewer Sentinel-2 pixels are not classified.", 0, 100, unit="px"),
     _count("min-s1-pix", 1, "Parcels with fewer Sentinel-1 pixels are not classified.", 0, 100, unit="px"),
@@ -238,6 +237,7 @@ _JUDGEMENT = (
         maximum=0.5,
         processors=L4A,
         form=L4A,
+        label="Accepted rate of wrong verdicts",
     ),
     _switch(
         "calibrated_predictions",

@@ -39,16 +39,5 @@ AREA = Area(
             maximum=10_000,
             scopes=SITE_WIDE,
         ),
-        Parameter(
-            "sharing.enabled",
-            Kind.BOOL,
-            True,
-            "Sites that need the same pre-processed product with the same configuration share one. "
-            "Switch it off for a site that must keep its own.",
-            scopes=SITE_WIDE,
-            processors=("ingest",),
-            hashed=False,
-            advanced=True,
-        ),
     ),
 )

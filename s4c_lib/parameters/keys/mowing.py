@@ -56,15 +56,19 @@ def _count(
     )
 
 
-def _date(name: str, description: str) -> Parameter:
-    return Parameter(f"{PREFIX}.{name}", Kind.DATE, None, description, optional=True, processors=L4B, form=L4B)
+def _date(name: str, label: str, description: str) -> Parameter:
+    return Parameter(
+        f"{PREFIX}.{name}", Kind.DATE, None, description, optional=True, processors=L4B, form=L4B, label=label
+    )
 
 
 _PERIOD = (
     _date(
-        "start_date", "First day on which mowing is looked for; empty means the start of the season plus the offset."
+        "start_date",
+        "Mowing from",
+        "First day on which mowing is looked for; empty means the start of the season plus the offset.",
     ),
-    _date("end_date", "Last day on which mowing is looked for; empty means the as-of date of the run."),
+    _date("end_date", "Mowing until", "Last day on which mowing is looked for; empty means the as-of date of the run."),
     Parameter(
         f"{PREFIX}.input_product_types",
         Kind.CHOICE,
@@ -73,6 +77,7 @@ _PERIOD = (
         choices=("S1_S2", "S1", "S2"),
         processors=L4B,
         form=L4B,
+        label="Satellites",
     ),
     _count("s1_s2_startdate_diff", 0, "Days after the start date from which Sentinel-1 is used.", unit="d"),
     _count("start_season_offset", 0, "Days after the start of the season from which mowing is looked for.", unit="d"),

@@ -1,4 +1,4 @@
-"""Optical pre-processing: L2A, its masks, Fmask, and the elevation model."""
+"""Optical pre-processing: L2A, its masks, and the elevation model."""
 
 from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Scope, reference
 
@@ -264,65 +264,8 @@ _MASKS = (
         advanced=True,
         variants=(reference(4),),
     ),
-    Parameter(
-        "processor.l2a_msk.enabled",
-        Kind.BOOL,
-        False,
-        "Make a mask product for each L2A. Only of use with an external mask (Fmask): statistics read the flags "
-        "raster of L3B.",
-        scopes=SITE_WIDE,
-        processors=("ingest", "l2a"),
-    ),
 )
 
-
-def _fmask(
-    name: str,
-    kind: Kind,
-    default: float,
-    description: str,
-    *,
-    unit: str = "",
-    maximum: float | None = None,
-    hashed: bool = True,
-) -> Parameter:
-    return Parameter(
-        f"processor.fmask.{name}",
-        kind,
-        default,
-        description,
-        unit=unit,
-        minimum=None if kind is Kind.BOOL else 0,
-        maximum=maximum,
-        scopes=SITE_WIDE,
-        processors=L2A,
-        hashed=hashed,
-        advanced=True,
-    )
-
-
-_FMASK = (
-    _fmask("enabled", Kind.BOOL, False, "Run the external Fmask container on optical products."),
-    _fmask("optical.threshold", Kind.FLOAT, 20.0, "Cloud probability threshold.", unit="%", maximum=100),
-    _fmask("optical.threshold.s2", Kind.FLOAT, 20.0, "The same for Sentinel-2.", unit="%", maximum=100),
-    _fmask("optical.threshold.l8", Kind.FLOAT, 17.5, "The same for Landsat.", unit="%", maximum=100),
-    _fmask("optical.dilation.cloud", Kind.INT, 3, "Pixels added around clouds.", unit="px", maximum=100),
-    _fmask("optical.dilation.cloud-shadow", Kind.INT, 3, "Pixels added around shadows.", unit="px", maximum=100),
-    _fmask("optical.dilation.snow", Kind.INT, 0, "Pixels added around snow.", unit="px", maximum=100),
-    _fmask("optical.cog-tiffs", Kind.BOOL, True, "Write cloud-optimised GeoTIFF."),
-    _fmask("optical.compress-tiffs", Kind.BOOL, True, "Compress without loss."),
-    _fmask("optical.num-workers", Kind.INT, 2, "Fmask processes at a time.", maximum=1000, hashed=False),
-    _fmask("optical.max-retries", Kind.INT, 3, "Failed tries before giving up.", maximum=100, hashed=False),
-    _fmask(
-        "optical.retry-interval",
-        Kind.FLOAT,
-        1 / 60,
-        "Pause before the next try.",
-        unit="h",
-        maximum=1000,
-        hashed=False,
-    ),
-)
 
 _ELEVATION = (
     Parameter(
@@ -380,5 +323,5 @@ _ELEVATION = (
 AREA = Area(
     "Optical pre-processing",
     "Sentinel-2 (and Landsat) products become L2A with one band-and-mask model.",
-    (*_EXECUTION, *_MASKS, *_FMASK, *_ELEVATION),
+    (*_EXECUTION, *_MASKS, *_ELEVATION),
 )

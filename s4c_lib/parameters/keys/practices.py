@@ -6,17 +6,16 @@ L4C = ("s4c_l4c",)
 PREFIX = "processor.s4c_l4c"
 
 
-def _switch(
-    name: str, default: bool, description: str, *, form: bool = False, aliases: tuple[str, ...] = ()
-) -> Parameter:
+def _switch(name: str, default: bool, description: str, *, label: str = "", aliases: tuple[str, ...] = ()) -> Parameter:
     return Parameter(
         f"{PREFIX}.{name}",
         Kind.BOOL,
         default,
         description,
         processors=L4C,
-        form=L4C if form else (),
-        advanced=not form,
+        form=L4C if label else (),
+        label=label,
+        advanced=not label,
         aliases=aliases,
     )
 
@@ -58,6 +57,7 @@ AREA = Area(
             choices=("CC", "FL", "NFC", "NA"),
             processors=L4C,
             form=L4C,
+            label="Practices",
         ),
         Parameter(
             f"{PREFIX}.country",
@@ -69,7 +69,7 @@ AREA = Area(
             scopes=SEASONAL,
             processors=L4C,
         ),
-        _switch("tillage_monitoring", False, "Also look for tillage after harvest.", form=True),
+        _switch("tillage_monitoring", False, "Also look for tillage after harvest.", label="Tillage"),
         _count(
             "start_season_offset", 0, "Days after the start of the season from which observations are used.", unit="d"
         ),

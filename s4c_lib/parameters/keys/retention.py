@@ -29,8 +29,9 @@ def _days(key: str, default: int, description: str) -> Parameter:
 
 KEEPING = Area(
     "Retention",
-    "A product that something in an unfinished season depends on is never removed. Archiving copies, verifies the "
-    "checksum, switches the path and only then deletes.",
+    "A product that something in an unfinished season depends on is never removed, nor one that is linked or only "
+    "referenced. The time after a season counts from its end, of what was made later from then. Archiving copies, "
+    "verifies the checksum, switches the path and only then deletes.",
     (
         *(
             Parameter(
@@ -44,9 +45,26 @@ KEEPING = Area(
             )
             for name, what, action in _ACTIONS
         ),
-        _days("retention.l1.keep_days", 30, "Downloads are kept this long after their last unit is finished."),
-        _days("retention.l2a.keep_days", 90, "L2A products are kept this long after the end of the season."),
-        _days("retention.s1.keep_days", 90, "Sentinel-1 products are kept this long after the end of the season."),
+        *(
+            Parameter(
+                f"retention.{name}.keep_last_n",
+                Kind.INT,
+                0,
+                f"Of {what}, the latest so many of a tile stay, however old they are.",
+                minimum=0,
+                maximum=1_000_000,
+                scopes=SITE_WIDE,
+                processors=RETENTION,
+            )
+            for name, what, _ in _ACTIONS
+        ),
+        _days(
+            "retention.l1.keep_days",
+            30,
+            "Downloads are kept this long after their last unit is finished, if an action is set.",
+        ),
+        _days("retention.l2a.keep_days", 90, "L2A products are kept this long after the season."),
+        _days("retention.s1.keep_days", 90, "Sentinel-1 products are kept this long after the season."),
         _days("retention.l3b.keep_days", 365, "L3B products are kept this long after the season, if an action is set."),
         _days("retention.l4.keep_days", 1825, "L4 products are kept this long after the season, if an action is set."),
         _days("retention.superseded_days", 30, "Products replaced by a newer version are kept this long."),
@@ -63,7 +81,7 @@ KEEPING = Area(
             "retention.archive_path",
             Kind.PATH,
             None,
-            "Folder that the action `archive` moves products to.",
+            "Folder that the action `archive` moves products to; it must exist.",
             optional=True,
             scopes=SITE_WIDE,
             processors=RETENTION,

@@ -39,27 +39,6 @@ _WHEN = (
         choices=POLICIES,
         scopes=SEASONAL,
     ),
-    Parameter(
-        "backfill.catchup",
-        Kind.CHOICE,
-        "latest_only",
-        "Which runs count of those missed while a season was not yet enabled, or was disabled.",
-        choices=POLICIES,
-        scopes=SEASONAL,
-        variants=(past("final_only"),),
-    ),
-    Parameter(
-        "backfill.max_windows_parallel",
-        Kind.INT,
-        4,
-        "Query windows of a past season searched at a time, for each satellite.",
-        minimum=1,
-        maximum=100,
-        scopes=SEASONAL,
-        processors=INGEST,
-        hashed=False,
-        advanced=True,
-    ),
 )
 
 _READINESS = (

@@ -12,7 +12,6 @@ _VARIABLES = (
     ("fcover", "FCOVER"),
     ("amp", "backscatter (VV and VH)"),
     ("cohe", "coherence (VV and VH)"),
-    ("amp_vvvh", "the ratio VV/VH of backscatter, on export"),
 )
 _BANDS = ("02", "03", "04", "05", "06", "07", "08", "8a", "11", "12")
 _STATISTICS = (

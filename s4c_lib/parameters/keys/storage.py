@@ -3,7 +3,6 @@
 from s4c_lib.parameters.model import GLOBAL_ONLY, SITE_WIDE, Area, Kind, Parameter
 
 INGEST = ("ingest",)
-KEEPERS = ("l2a", "l2s1", "l3b", "lpis", "s4c_l4a", "s4c_l4b", "s4c_l4c", "s4c_mdb1")
 
 AREA = Area(
     "Storage",
@@ -95,28 +94,15 @@ AREA = Area(
             advanced=True,
         ),
         Parameter(
-            "resources.working-mem",
-            Kind.INT,
-            1024,
-            "Memory one raster task may use for its cache.",
-            unit="MB",
-            minimum=64,
-            maximum=1_000_000,
-            scopes=GLOBAL_ONLY,
-            processors=INGEST,
+            "executor.processor.l2a.keep_job_folders",
+            Kind.BOOL,
+            False,
+            "Leave the work folder of every L2A that MAJA or Sen2Cor makes here, for a look at it; whoever looked "
+            "removes it.",
+            scopes=SITE_WIDE,
+            processors=("ingest", "l2a"),
+            hashed=False,
             advanced=True,
-        ),
-        *(
-            Parameter(
-                f"executor.processor.{processor}.keep_job_folders",
-                Kind.BOOL,
-                False,
-                f"Keep the temporary files of {processor} jobs for debugging.",
-                processors=(processor,),
-                hashed=False,
-                advanced=True,
-            )
-            for processor in KEEPERS
         ),
     ),
 )

@@ -1,0 +1,33 @@
+"""Paths that nothing refers to any more and that are still to be removed, so that a killed pass loses none."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+
+def note_removal(connection: Connection, path: str, why: str) -> None:
+    """Remember a path that is to be removed once the transaction has ended."""
+    connection.execute(
+        text("INSERT INTO s4c.file_removal (path, why) VALUES (:path, :why) ON CONFLICT (path) DO NOTHING"),
+        {"path": path, "why": why},
+    )
+
+
+def forget_removal(connection: Connection, path: str) -> None:
+    """Forget a path that is gone, or that is in use after all."""
+    connection.execute(text("DELETE FROM s4c.file_removal WHERE path = :path"), {"path": path})
+
+
+def noted_removals(connection: Connection) -> list[tuple[str, bool]]:
+    """Return the paths to be removed, oldest first, and whether a product or an acquisition uses them now."""
+    statement = text(
+        """
+        SELECT r.path,
+               EXISTS (SELECT 1 FROM s4c.product p WHERE p.removed_at IS NULL
+                         AND (p.full_path = r.path OR starts_with(p.full_path, r.path || '/')))
+               OR EXISTS (SELECT 1 FROM s4c.acquisition a WHERE a.removed_at IS NULL
+                            AND (a.full_path = r.path OR starts_with(a.full_path, r.path || '/'))) AS used
+        FROM s4c.file_removal r ORDER BY r.id
+        """
+    )
+    return [(row.path, bool(row.used)) for row in connection.execute(statement)]

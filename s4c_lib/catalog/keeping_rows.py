@@ -1,0 +1,382 @@
+"""What the database says of products and downloads that retention may archive or remove, and what it writes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
+from s4c_lib.catalog.file_removals import forget_removal, note_removal
+from s4c_lib.catalog.units import roll_up
+from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.reasons import Reason
+
+KIND_OF_TYPE: Final = {
+    "l2a": "l2a",
+    "s1_l2a_amp": "s1",
+    "s1_l2a_cohe": "s1",
+    "l3b": "l3b",
+    "s4c_l4a": "l4",
+    "s4c_l4b": "l4",
+    "s4c_l4c": "l4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptProduct:
+    """A product in force whose files are in the storage folders.
+
+    Attributes
+    ----------
+    season_id : of the run that made it, or that its metadata name.
+    linked : it is a product of someone else that is linked or only referenced. in_work : something is made of it now.
+    """
+
+    id: int
+    acquisition_id: int | None
+    kind: str
+    product_type: str
+    name: str
+    path: str
+    acquired_at: datetime
+    inserted_at: datetime
+    tiles: tuple[str, ...]
+    site_ids: tuple[int, ...]
+    season_id: int | None
+    linked: bool
+    in_work: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDownload:
+    """A fetched acquisition that is no product as it is.
+
+    Attributes
+    ----------
+    finished_at : when the last work on it ended; None while some may follow.
+    wanted_by : a later or earlier acquisition that is worked on together with it.
+    """
+
+    id: int
+    name: str
+    path: str
+    sensed: datetime
+    satellite_id: int
+    tiles: tuple[str, ...]
+    site_ids: tuple[int, ...]
+    finished_at: datetime | None
+    linked: bool
+    wanted_by: str | None
+
+
+def products_kept(connection: Connection) -> list[KeptProduct]:
+    """Return the products in force that were neither archived nor removed, by number."""
+    statement = text(
+        """
+        SELECT p.id, p.acquisition_id, t.name AS product_type, p.name, p.full_path AS path, p.acquired_at,
+               p.inserted_at, p.tiles,
+               ARRAY(SELECT s.site_id FROM s4c.product_site s WHERE s.product_id = p.id ORDER BY 1) AS site_ids,
+               coalesce(j.season_id, (
+                   SELECT c.id FROM s4c.season c JOIN s4c.product_site s ON s.site_id = c.site_id
+                   WHERE s.product_id = p.id AND c.short_name = p.metadata -> 'run' ->> 'season' LIMIT 1)) AS season_id,
+               coalesce(a.full_path = p.full_path AND a.fetch_mode IN ('symlink', 'check'), false) AS linked,
+               EXISTS (SELECT 1 FROM s4c.derivation d WHERE d.product_id = p.id AND d.state = 'processing') AS in_work
+        FROM s4c.product p
+        JOIN s4c.product_type t ON t.id = p.product_type_id
+        LEFT JOIN s4c.acquisition a ON a.id = p.acquisition_id
+        LEFT JOIN s4c.job j ON j.id = p.job_id AND p.product_type_id = ANY(:results)
+        WHERE p.state = 'active' AND p.removed_at IS NULL AND p.archived_at IS NULL AND p.product_type_id = ANY(:types)
+        ORDER BY p.id
+        """
+    )
+    results = [PRODUCT_TYPES[name] for name, kind in KIND_OF_TYPE.items() if kind == "l4"]
+    rows = connection.execute(statement, {"types": [PRODUCT_TYPES[one] for one in KIND_OF_TYPE], "results": results})
+    return [
+        KeptProduct(
+            **{**row, "tiles": tuple(row["tiles"]), "site_ids": tuple(row["site_ids"])},
+            kind=KIND_OF_TYPE[row["product_type"]],
+        )
+        for row in rows.mappings()
+    ]
+
+
+# Of the pieces that are still to be made of an acquisition, or may be tried again.
+_OPEN_UNIT = """
+    EXISTS (SELECT 1 FROM s4c.acquisition_unit u WHERE u.acquisition_id = a.id
+            AND (u.state IN ('pending', 'processing')
+                 OR (u.state = 'failed' AND u.retryable AND u.attempts < u.max_attempts)))
+"""
+
+
+def downloads_kept(connection: Connection) -> list[KeptDownload]:
+    """Return the downloads on disk that were neither archived nor removed, by number.
+
+    Radar pairs reach back 13 days, and a MAJA chain that begins learns from the dates of 60 days: an acquisition is
+    kept until those around it are worked off too.
+    """
+    statement = text(
+        f"""
+        SELECT a.id, a.source_product_name AS name, a.full_path AS path, a.sensing_start AS sensed, a.satellite_id,
+               a.tiles,
+               ARRAY(SELECT m.site_id FROM s4c.site_acquisition m
+                     WHERE m.acquisition_id = a.id ORDER BY 1) AS site_ids,
+               CASE WHEN NOT {_OPEN_UNIT} THEN greatest(
+                   (SELECT max(u.updated_at) FROM s4c.acquisition_unit u WHERE u.acquisition_id = a.id),
+                   (SELECT max(e.at) FROM s4c.acquisition_event e WHERE e.acquisition_id = a.id),
+                   a.discovered_at) END AS finished_at,
+               a.fetch_mode IN ('symlink', 'check') AS linked,
+               (SELECT b.source_product_name FROM s4c.acquisition b
+                JOIN s4c.site_acquisition m ON m.acquisition_id = b.id AND m.relevance = 'selected'
+                JOIN s4c.site s ON s.id = m.site_id AND s.enabled
+                WHERE b.id <> a.id AND b.kind = a.kind AND a.kind IN ('s1_slc', 's1_grd', 's2_l1c')
+                  AND b.relative_orbit IS NOT DISTINCT FROM a.relative_orbit
+                  AND (a.kind <> 's2_l1c' OR b.tiles && a.tiles)
+                  AND b.sensing_start BETWEEN
+                      a.sensing_start - make_interval(days => CASE WHEN a.kind = 's2_l1c' THEN 60 ELSE 13 END)
+                      AND a.sensing_start + make_interval(days => CASE WHEN a.kind = 's2_l1c' THEN 60 ELSE 13 END)
+                  AND b.state IN ('queued', 'staging', 'downloading', 'failed', 'downloaded', 'processing')
+                ORDER BY b.sensing_start, b.id LIMIT 1) AS wanted_by
+        FROM s4c.acquisition a
+        WHERE a.full_path IS NOT NULL AND a.removed_at IS NULL AND a.archived_at IS NULL
+          AND (a.state IN ('processed', 'processing_failed', 'ignored', 'aborted')
+               OR (a.state = 'downloaded' AND NOT EXISTS (SELECT 1 FROM s4c.site_acquisition m
+                                                          WHERE m.acquisition_id = a.id AND m.relevance = 'selected')))
+          -- what is used as it came is a product
+          AND NOT EXISTS (SELECT 1 FROM s4c.product p WHERE p.full_path = a.full_path AND p.state <> 'superseded')
+        ORDER BY a.id
+        """
+    )
+    rows = connection.execute(statement).mappings()
+    return [KeptDownload(**{**row, "tiles": tuple(row["tiles"]), "site_ids": tuple(row["site_ids"])}) for row in rows]
+
+
+def seasons_with_open_jobs(connection: Connection) -> set[int]:
+    """Return the seasons of which a run is under way or waits."""
+    statement = text(
+        "SELECT DISTINCT season_id FROM s4c.job WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'skipped')"
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def needed_by_seasons(connection: Connection, seasons: Sequence[tuple[int, datetime, datetime]]) -> dict[int, int]:
+    """Return, by number, products of which something in one of these seasons was made, with that season.
+
+    Parameters
+    ----------
+    seasons : number, first moment and moment after the last that the season needs acquisitions of.
+    """
+    statement = text(
+        """
+        WITH unfinished AS (
+            SELECT s.id, s.site_id, s.short_name, s.year, w.first, w.stop
+            FROM unnest(CAST(:ids AS bigint[]), CAST(:firsts AS timestamptz[]), CAST(:stops AS timestamptz[]))
+                 AS w (id, first, stop) JOIN s4c.season s ON s.id = w.id
+        )
+        SELECT product_id, min(season_id) FROM (
+            SELECT i.input_product_id AS product_id, u.id AS season_id
+            FROM s4c.product_input i
+            JOIN s4c.product c ON c.id = i.product_id AND c.state <> 'superseded' AND c.removed_at IS NULL
+            JOIN s4c.product_site x ON x.product_id = c.id
+            JOIN unfinished u ON u.site_id = x.site_id
+            LEFT JOIN s4c.job j ON j.id = c.job_id
+            WHERE (c.acquired_at >= u.first AND c.acquired_at < u.stop) OR j.season_id = u.id
+               OR c.metadata -> 'run' ->> 'season' = u.short_name
+            UNION ALL
+            SELECT m.product_id, u.id
+            FROM s4c.marker_file m
+            JOIN s4c.parcel_set p ON p.id = m.parcel_set_id
+            JOIN unfinished u ON u.site_id = m.site_id AND u.year = p.year
+            WHERE m.state = 'active' AND m.time >= u.first AND m.time < u.stop
+        ) needed GROUP BY product_id
+        """
+    )
+    values = {
+        "ids": [one[0] for one in seasons],
+        "firsts": [one[1] for one in seasons],
+        "stops": [one[2] for one in seasons],
+    }
+    return {int(row[0]): int(row[1]) for row in connection.execute(statement, values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Letting:
+    """What is let go of: a product, the acquisition it came from, or a download alone.
+
+    Attributes
+    ----------
+    own_download : the product is the download itself, so that both go together.
+    """
+
+    kind: str
+    name: str
+    path: str
+    sites: tuple[str, ...]
+    product_id: int | None
+    acquisition_id: int | None
+    rule: str
+    size_bytes: int
+
+    @property
+    def why(self) -> str:
+        """The reason that is written into rows."""
+        return f"retention.{self.kind}: {self.rule}"
+
+
+def let_go(connection: Connection, item: Letting, *, actor: str) -> bool:
+    """Say that files are removed, and note them for removal; False when something changed meanwhile."""
+    lock_path(connection, item)
+    if not _still_so(connection, item):
+        return False
+    values = {"path": item.path, "why": item.why, "product": item.product_id, "acquisition": item.acquisition_id}
+    connection.execute(
+        text("UPDATE s4c.product SET removed_at = clock_timestamp(), removed_because = :why WHERE id = :product"),
+        values,
+    )
+    connection.execute(
+        text(
+            "UPDATE s4c.acquisition SET removed_at = clock_timestamp(), removed_because = :why "
+            "WHERE id = :acquisition AND full_path = :path"
+        ),
+        values,
+    )
+    _leave_unwanted(connection, item, actor)
+    note_removal(connection, item.path, item.why)
+    _record(connection, item, "removed", None, actor)
+    return True
+
+
+def switch_to_archive(connection: Connection, item: Letting, target: str, *, folder: str, actor: str) -> bool:
+    """Let rows point to the copy in the archive, and note the old files for removal; False when something changed.
+
+    Parameters
+    ----------
+    folder : that was noted for removal while the copy was made.
+    """
+    lock_path(connection, item)
+    if not _still_so(connection, item):
+        return False
+    values = {"path": item.path, "target": target, "product": item.product_id, "acquisition": item.acquisition_id}
+    connection.execute(
+        text("UPDATE s4c.product SET full_path = :target, archived_at = clock_timestamp() WHERE id = :product"), values
+    )
+    connection.execute(
+        text(
+            "UPDATE s4c.acquisition SET full_path = :target, archived_at = clock_timestamp() "
+            "WHERE id = :acquisition AND full_path = :path"
+        ),
+        values,
+    )
+    forget_removal(connection, folder)
+    note_removal(connection, item.path, item.why)
+    _record(connection, item, "archived", target, actor)
+    return True
+
+
+def lock_path(connection: Connection, item: Letting) -> None:
+    """Keep products of the name from being registered, and the acquisition from being claimed, until the end."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": item.name})
+    connection.execute(text("SELECT 1 FROM s4c.acquisition WHERE id = :id FOR UPDATE"), {"id": item.acquisition_id})
+
+
+def _still_so(connection: Connection, item: Letting) -> bool:
+    if item.product_id is None:
+        statement = text(
+            f"""
+            SELECT 1 FROM s4c.acquisition a WHERE a.id = :acquisition AND a.full_path = :path AND a.removed_at IS NULL
+              AND a.archived_at IS NULL AND a.lease_owner IS NULL AND NOT {_OPEN_UNIT}
+              AND a.state IN ('processed', 'processing_failed', 'ignored', 'aborted', 'downloaded')
+            """
+        )
+    else:
+        statement = text(
+            """
+            SELECT 1 FROM s4c.product p WHERE p.id = :product AND p.full_path = :path AND p.removed_at IS NULL
+              AND p.archived_at IS NULL AND p.state = 'active'
+              AND NOT EXISTS (SELECT 1 FROM s4c.derivation d WHERE d.product_id = p.id AND d.state = 'processing')
+              -- several rows that name one place: none of them may lose it
+              AND NOT EXISTS (SELECT 1 FROM s4c.product o WHERE o.full_path = p.full_path AND o.id <> p.id
+                                AND o.removed_at IS NULL AND o.state <> 'superseded')
+              -- a folder that holds other products is none
+              AND NOT EXISTS (SELECT 1 FROM s4c.product o WHERE starts_with(o.full_path, p.full_path || '/'))
+            FOR UPDATE OF p
+            """
+        )
+    values = {"product": item.product_id, "acquisition": item.acquisition_id, "path": item.path}
+    return connection.execute(statement, values).one_or_none() is not None
+
+
+def _leave_unwanted(connection: Connection, item: Letting, actor: str) -> None:
+    """What no site selects any more and nobody began to process is ignored: selected again, it is fetched again."""
+    statement = text(
+        "SELECT id FROM s4c.acquisition WHERE id = :id AND state = 'downloaded' AND removed_at IS NOT NULL"
+    )
+    found = list(connection.execute(statement, {"id": item.acquisition_id}).scalars())
+    transition(connection, found, AcquisitionState.IGNORED, actor=actor, reason=str(Reason.NOT_WANTED))
+
+
+def _record(connection: Connection, item: Letting, action: str, target: str | None, actor: str) -> None:
+    connection.execute(
+        text(
+            """
+            INSERT INTO s4c.retention_event
+                (actor, action, kind, name, sites, acquisition_id, product_id, path, target, size_bytes, rule)
+            VALUES (:actor, :action, :kind, :name, :sites, :acquisition, :product, :path, :target, :size, :rule)
+            """
+        ),
+        {
+            "actor": actor,
+            "action": action,
+            "kind": item.kind,
+            "name": item.name,
+            "sites": list(item.sites),
+            "acquisition": item.acquisition_id,
+            "product": item.product_id,
+            "path": item.path,
+            "target": target,
+            "size": item.size_bytes,
+            "rule": item.rule,
+        },
+    )
+
+
+def want_again(connection: Connection, acquisition_ids: Sequence[int], *, actor: str) -> None:
+    """Have acquisitions fetched and processed again whose products were removed.
+
+    What is made is the same product again, so that all that was made of it stays as it is.
+    """
+    for number in sorted(set(acquisition_ids)):
+        connection.execute(
+            text(
+                """
+                UPDATE s4c.acquisition_unit
+                SET state = 'pending', attempts = 0, retryable = true, reason_code = NULL, failed_reason = NULL,
+                    next_attempt_at = NULL, updated_at = clock_timestamp()
+                WHERE acquisition_id = :id AND state = 'done'
+                """
+            ),
+            {"id": number},
+        )
+        roll_up(connection, number, actor=actor)
+        gone = connection.execute(
+            text("SELECT removed_at IS NOT NULL FROM s4c.acquisition WHERE id = :id"), {"id": number}
+        ).scalar_one()
+        if gone:
+            transition(connection, [number], AcquisitionState.QUEUED, actor=actor, reason="forced")
+            connection.execute(text("UPDATE s4c.acquisition SET attempts = 0 WHERE id = :id"), {"id": number})
+
+
+def removed_products(connection: Connection, acquisition_ids: Sequence[int]) -> dict[int, str]:
+    """Return the acquisitions whose own products (L2A, Sentinel-1) were removed, and why."""
+    statement = text(
+        """
+        SELECT p.acquisition_id, min(p.removed_because) FROM s4c.product p
+        WHERE p.acquisition_id = ANY(:ids) AND p.state = 'active' AND p.product_type_id <> :l3b
+        GROUP BY p.acquisition_id HAVING bool_and(p.removed_at IS NOT NULL)
+        """
+    )
+    values = {"ids": list(acquisition_ids), "l3b": PRODUCT_TYPES["l3b"]}
+    return {int(row[0]): str(row[1]) for row in connection.execute(statement, values)}

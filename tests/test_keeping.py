@@ -1,0 +1,383 @@
+"""Products in force and downloads whose time is over: archived or removed, never half, never what is not ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from derived_rows import make_product
+from domain_rows import make_acquisition, make_enabled, make_season
+from sqlalchemy import text
+
+from s4c_lib import keeping, retention
+from s4c_lib.archive_copy import archive_copy
+from s4c_lib.catalog import keeping_rows, missing_products, products, retention_events, transfers, units
+from s4c_lib.catalog.acquisition_supply import supplies
+from s4c_lib.catalog.acquisitions import get_acquisition
+from s4c_lib.catalog.config_values import set_value
+from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.only_one import only_one
+from s4c_lib.catalog.products import NewProduct
+from s4c_lib.catalog.seasons import Season
+from s4c_lib.catalog.sites import Site
+from s4c_lib.errors import ConflictError, ParameterError
+from s4c_lib.ingest.ledger import ledger_row
+from s4c_lib.retention import RetentionOutcome
+from s4c_lib.scheduling.dates import SeasonDates
+
+# Rows are stamped by the database with the present; nights of these tests come later.
+TODAY = datetime.now(UTC)
+SENSED = datetime(2024, 5, 6, 10, 36, tzinfo=UTC)
+EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
+class KilledError(BaseException):
+    """As a process that is killed: nothing catches it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A site with a past season, and where its files lie."""
+
+    database: Database
+    site: Site
+    season: Season
+    root: Path
+
+    def night(self, days: float) -> RetentionOutcome:
+        """What a night so many days from now did."""
+        return retention.apply(self.database, now=TODAY + timedelta(days=days))
+
+    def l2a(self, name: str, *, at: Path | None = None, content: bytes = b"x", acquisition: int | None = None) -> int:
+        """A product in a folder that exists."""
+        path = at or self.root / "products" / "l2a" / name
+        if not os.path.lexists(path):
+            path.mkdir(parents=True)
+            (path / "a.tif").write_bytes(content)
+        with self.database.begin() as connection:
+            return products.register(connection, self.new(name, path, acquisition), [self.site.id])
+
+    def new(self, name: str, path: Path, acquisition: int | None = None) -> NewProduct:
+        return NewProduct(
+            "l2a", "l2a", name, str(path), SENSED, "1", "h", satellite="s2", tiles=("31UFS",),
+            acquisition_id=acquisition,
+        )  # fmt: skip
+
+    def download(self, name: str, mode: str = "download") -> int:
+        """A processed acquisition with its folder."""
+        path = self.root / "downloads" / name
+        path.mkdir(parents=True)
+        (path / "b.jp2").write_bytes(b"12345")
+        with self.database.begin() as connection:
+            number = make_acquisition(connection, self.site, name, state="processed")
+            values = {"id": number, "path": str(path), "mode": mode}
+            connection.execute(
+                text(
+                    "UPDATE s4c.acquisition SET full_path = :path, fetch_mode = CAST(:mode AS s4c.fetch_mode) "
+                    "WHERE id = :id"
+                ),
+                values,
+            )
+            units.ensure_units(connection, number, ["31UFS"], processor="l2a", config_hash="h", max_attempts=3)
+            connection.execute(text("UPDATE s4c.acquisition_unit SET state = 'done'"))
+        return number
+
+    def set(self, key: str, value: object) -> None:
+        with self.database.begin() as connection:
+            set_value(connection, key, value, actor="tester")
+
+    def product(self, number: int) -> products.Product:
+        with self.database.begin() as connection:
+            return products.get_product(connection, number)
+
+    def rows(self, table: str) -> int:
+        with self.database.begin() as connection:
+            return int(connection.execute(text(f"SELECT count(*) FROM s4c.{table}")).scalar_one())
+
+
+@pytest.fixture
+def place(database: Database, tmp_path: Path) -> Place:
+    with database.begin() as connection:
+        site, season = make_enabled(connection)
+        for key, folder in (("storage.products_path", "products"), ("downloader.s2.write-dir", "downloads")):
+            set_value(connection, key, str(tmp_path / folder), actor="tester")
+    return Place(database, site, season, tmp_path)
+
+
+def archived_files(place: Place) -> list[str]:
+    return sorted(str(path.relative_to(place.root / "archive")) for path in (place.root / "archive").rglob("*.tif"))
+
+
+def test_downloads_go_a_month_after_the_last_work_and_are_not_fetched_again(place: Place) -> None:
+    number, linked = place.download("OWN"), place.download("LINKED", "symlink")
+    waiting = place.download("WAITING")
+    with place.database.begin() as connection:
+        connection.execute(
+            text("UPDATE s4c.acquisition_unit SET state = 'pending' WHERE acquisition_id = :id"), {"id": waiting}
+        )
+    assert place.night(29).removed == 0
+    done = place.night(31)
+    assert (done.removed, done.freed_bytes) == (1, 5)
+    assert sorted(path.name for path in (place.root / "downloads").iterdir()) == ["LINKED", "WAITING"]
+    with place.database.begin() as connection:
+        found = {one: get_acquisition(connection, one) for one in (number, linked, waiting)}
+        row = ledger_row(found[number], supplies(connection, [number], now=TODAY)[number], TODAY)
+        assert transfers.downloaded(connection, place.site.id, ["s2"]) == []
+        events = retention_events.events(connection, site="alpha")
+    assert [str(found[one].state) for one in found] == ["processed"] * 3
+    assert found[number].removed_because == "retention.l1: deleted 30 days after the last work on it"
+    assert "removed on" in row.happened
+    assert row.next == "nothing: what was made of it is ready to use"
+    assert [(one.action, one.name, one.size_bytes) for one in events] == [("removed", "OWN", 5)]
+    assert place.night(60).removed == 0
+
+
+def test_a_product_goes_when_its_season_is_over_and_is_not_made_again(place: Place) -> None:
+    lacking_l3b = partial(
+        missing_products.missing_l3b, site_id=place.site.id, config_hash="x", first=EVER[0], stop=EVER[1]
+    )
+    number = place.download("OWN")
+    made = place.l2a("OWN L2A", acquisition=number)
+    assert place.night(89).removed == 1, "the download"
+    with place.database.begin() as connection:
+        assert len(lacking_l3b(connection)) == 1
+    assert place.night(91).removed == 1
+    assert not (place.root / "products" / "l2a" / "OWN L2A").exists()
+    with place.database.begin() as connection:
+        assert lacking_l3b(connection) == []
+        other, _ = make_enabled(connection, "Beta")
+        make_acquisition(connection, other, "OWN")
+        assert products.share_with_site(connection, other.id) == 0
+        listed = products.list_products(connection, place.site.id)
+        assert "removed" in listed[0].files
+        assert "retention.l2a: deleted 90 days after season" in listed[0].files
+        found = get_acquisition(connection, number)
+        row = ledger_row(found, supplies(connection, [number], now=TODAY)[number], TODAY)
+        assert "its products were removed" in row.next
+        assert f"retry {number}" in row.next
+        # asked for by hand it is fetched and made again, and is the same product
+        keeping_rows.want_again(connection, [number], actor="tester")
+        assert str(get_acquisition(connection, number).state) == "queued"
+        folder = place.root / "products" / "l2a" / "OWN L2A"
+        assert products.register(connection, place.new("OWN L2A", folder, number), [place.site.id]) == made
+    assert place.product(made).removed_at is None
+
+
+def test_what_an_unfinished_season_was_made_of_stays(place: Place) -> None:
+    product = place.l2a("OLD")
+    with place.database.begin() as connection:
+        first = TODAY.date()
+        dates = SeasonDates(first, first + timedelta(days=30), first + timedelta(days=365))
+        now = make_season(connection, place.site, "now", dates)
+        child = make_product(connection, now, "CHILD", "l3b", sensed=TODAY, inputs=[product])
+    assert place.night(200).removed == 0
+    [planned] = [
+        one for one in retention.plan(place.database, now=TODAY + timedelta(days=200)) if one.verdict.item.name == "OLD"
+    ]
+    assert planned.verdict.rule == "kept: alpha/now was made of it and is not finished"
+    with place.database.begin() as connection:
+        connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": child})
+    # a run of the season may read it
+    with place.database.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO s4c.job (site_id, season_id, processor_id, job_key, start_type, interval_start, as_of, "
+                "config_snapshot, config_hash, requested_by, state) VALUES (:site, :season, 100, 'k', 'manual', "
+                "'2024-03-01', '2024-05-31', '{}', 'h', 'x', 'running')"
+            ),
+            {"site": place.site.id, "season": place.season.id},
+        )
+    assert place.night(200).removed == 0
+    with place.database.begin() as connection:
+        connection.execute(text("UPDATE s4c.job SET state = 'succeeded'"))
+    assert place.night(200).removed == 1
+
+
+def test_archived_it_is_whole_in_another_place_and_in_force(place: Place) -> None:
+    (place.root / "archive").mkdir()
+    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
+        place.set(key, value)
+    number = place.l2a("A", content=b"abc")
+    done = place.night(91)
+    assert (done.archived, done.removed, done.faults) == (1, 0, ())
+    found = place.product(number)
+    assert found.full_path == str(place.root / "archive" / "l2a" / "product" / str(number) / "A")
+    assert (Path(found.full_path) / "a.tif").read_bytes() == b"abc"
+    assert (found.state, found.removed_at, found.files[:8]) == ("active", None, "archived")
+    assert not (place.root / "products" / "l2a" / "A").exists()
+    assert place.rows("file_removal") == 0
+    assert place.night(400).archived == 0
+
+
+@pytest.mark.parametrize("when", ["noted", "half copied", "copied", "switched", "half removed"])
+def test_a_night_that_is_killed_leaves_a_whole_product_and_the_next_one_finishes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    (place.root / "archive").mkdir()
+    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
+        place.set(key, value)
+    number = place.l2a("A", content=b"abc")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    def after(real: Callable[..., object]) -> Callable[..., None]:
+        def run(*args: object, **more: object) -> None:
+            real(*args, **more)
+            raise KilledError
+
+        return run
+
+    def halfway(source: Path, target: Path, known: object) -> int:
+        part = target.with_name(f".{target.name}.part")
+        part.mkdir(parents=True)
+        (part / "a.tif").write_bytes(b"a")
+        raise KilledError
+
+    def half_removed(path: Path) -> bool:
+        (path / "a.tif").unlink()
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        match when:
+            case "noted":
+                patch.setattr(keeping, "archive_copy", killed)
+            case "half copied":
+                patch.setattr(keeping, "archive_copy", halfway)
+            case "copied":
+                patch.setattr(keeping, "archive_copy", after(archive_copy))
+            case "switched":
+                patch.setattr(keeping, "remove_stored", killed)
+            case "half removed":
+                patch.setattr(keeping, "remove_stored", half_removed)
+        with pytest.raises(KilledError):
+            place.night(91)
+    assert (Path(place.product(number).full_path) / "a.tif").read_bytes() == b"abc"
+    place.night(92)
+    found = place.product(number)
+    assert (Path(found.full_path) / "a.tif").read_bytes() == b"abc"
+    assert archived_files(place) == [f"l2a/product/{number}/A/a.tif"]
+    assert list((place.root / "archive").rglob(".*")) == []
+    assert not (place.root / "products" / "l2a" / "A").exists()
+    assert place.rows("file_removal") == 0
+
+
+def test_a_copy_that_nobody_wants_any_more_is_removed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.root / "archive").mkdir()
+    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
+        place.set(key, value)
+    number = place.l2a("A")
+    with monkeypatch.context() as patch:
+        real = archive_copy
+
+        def copied(*args: object, **more: object) -> int:
+            real(*args, **more)  # type: ignore[arg-type]
+            raise KilledError
+
+        patch.setattr(keeping, "archive_copy", copied)
+        with pytest.raises(KilledError):
+            place.night(91)
+    place.set("retention.l2a.action", "none")
+    place.night(92)
+    assert archived_files(place) == []
+    assert (Path(place.product(number).full_path) / "a.tif").exists()
+
+
+def test_what_cannot_be_archived_stays_and_is_told(place: Place) -> None:
+    place.set("retention.l2a.action", "archive")
+    number = place.l2a("A")
+    assert "retention.archive_path is not set for alpha" in place.night(91).faults[0]
+    archive = place.root / "mnt"
+    place.set("retention.archive_path", str(archive))
+    assert "is not a folder that exists" in place.night(91).faults[0]
+    (place.root / "elsewhere").mkdir()
+    archive.mkdir()
+    (archive / "l2a").symlink_to(place.root / "elsewhere")
+    assert "leads out of the archive, by a link" in place.night(91).faults[0]
+    (archive / "l2a").unlink()
+    foreign = archive / "l2a" / "product" / str(number)
+    foreign.mkdir(parents=True)
+    assert "is there already and not of this database" in place.night(91).faults[0]
+    foreign.rmdir()
+    with place.database.begin() as connection:
+        connection.execute(
+            text("INSERT INTO s4c.product_file VALUES (:id, 'a.tif', 1, :sha)"), {"id": number, "sha": "0" * 64}
+        )
+    assert "is not what was registered" in place.night(91).faults[0]
+    assert (place.root / "products" / "l2a" / "A" / "a.tif").exists()
+    assert list(archive.rglob("*.tif")) == []
+    with pytest.raises(ParameterError, match="s3"):
+        place.set("retention.archive_path", "s3://bucket/products")
+
+
+@pytest.mark.parametrize("action", ["delete", "archive"])
+def test_nothing_is_touched_that_is_not_ours(place: Place, action: str) -> None:
+    """Paths outside the storage folders, behind links and `..`, links themselves, folders that hold others."""
+    (place.root / "archive").mkdir()
+    place.set("retention.l2a.action", action)
+    place.set("retention.archive_path", str(place.root / "archive"))
+    precious = place.root / "precious" / "thesis"
+    precious.mkdir(parents=True)
+    (precious / "a.tif").write_bytes(b"x")
+    inside = place.root / "products"
+    (inside / "l2a").mkdir(parents=True)
+    (inside / "way_out").symlink_to(precious.parent)
+    (inside / "l2a" / "LINK").symlink_to(precious)
+    hostile = [
+        precious,
+        inside / "way_out" / "thesis",
+        inside / ".." / "precious" / "thesis",
+        inside / "l2a" / "LINK",
+        inside,
+        place.root,
+    ]
+    numbers = [place.l2a(f"P{place_number}", at=path) for place_number, path in enumerate(hostile)]
+    # a folder with another product in it, which is kept
+    holder = place.l2a("HOLDER", at=inside / "holder")
+    within = place.l2a("WITHIN", at=inside / "holder" / "WITHIN")
+    with place.database.begin() as connection:
+        connection.execute(
+            text("UPDATE s4c.product SET inserted_at = inserted_at + interval '1 year' WHERE id = :id"), {"id": within}
+        )
+    done = place.night(91)
+    assert (done.removed, done.archived) == (0, 0)
+    assert (precious / "a.tif").read_bytes() == b"x"
+    assert (inside / "l2a" / "LINK").is_symlink()
+    assert (inside / "holder" / "WITHIN" / "a.tif").exists()
+    assert all(place.product(number).removed_at is None for number in (*numbers, holder, within))
+
+
+def test_links_in_a_product_go_without_what_they_lead_to(place: Place) -> None:
+    precious = place.root / "precious"
+    precious.mkdir()
+    (precious / "a.tif").write_bytes(b"x")
+    product = place.root / "products" / "l2a" / "A"
+    number = place.l2a("A")
+    (product / "folder").symlink_to(precious)
+    (product / "file.tif").symlink_to(precious / "a.tif")
+    os.link(precious / "a.tif", product / "hard.tif")
+    assert place.night(91).removed == 1
+    assert not product.exists()
+    assert (precious / "a.tif").read_bytes() == b"x"
+    assert place.product(number).removed_at is not None
+
+
+def test_only_one_pass_at_a_time(place: Place) -> None:
+    with only_one(place.database, "retention"), pytest.raises(ConflictError, match="Another retention is under way"):
+        place.night(1)
+    assert place.night(1).failed == 0
+
+
+def test_the_latest_of_a_tile_stay(place: Place) -> None:
+    place.set("retention.l2a.keep_last_n", 1)
+    for name in ("A", "B"):
+        place.l2a(name)
+    with place.database.begin() as connection:
+        connection.execute(text("UPDATE s4c.product SET acquired_at = acquired_at + interval '1 day' WHERE name = 'B'"))
+    assert place.night(91).removed == 1
+    assert [path.name for path in (place.root / "products" / "l2a").iterdir()] == ["B"]
