@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from pyproj import CRS
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from s4c_lib.catalog import auxdata, parcel_sets
 from s4c_lib.catalog.auxdata import Kind
@@ -168,3 +168,12 @@ def give_everything(connection: Connection, season: Season, folder: Path) -> Par
     for kind in (Kind.LUT, Kind.L4C_CONFIG):
         give(connection, season.site_id, kind, year=season.year)
     return declare(connection, season.site_id, folder, year=season.year)
+
+
+def parcel_tables(connection: Connection) -> list[str]:
+    """Names of the tables that hold the parcels of a version."""
+    statement = text(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 's4c' AND c.relname LIKE 'parcel\\_%\\_v%' AND c.relkind = 'r' ORDER BY 1"
+    )
+    return list(connection.execute(statement).scalars())

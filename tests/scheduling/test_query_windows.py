@@ -45,6 +45,11 @@ def test_a_window_settles_when_late_publications_have_arrived() -> None:
     assert not running.settled(datetime(2024, 5, 10, 7, tzinfo=UTC), 5)
     assert running.eligible(date(2024, 4, 30))
     assert not running.eligible(date(2024, 4, 29))
+    # 2024-05-10 08:00, every window searched an hour ago: of case 25's those two are searched again
+    slices = windows(span("s2", SEASON, start_offset_months=2, s1_offset_days=12), 10)
+    before = datetime(2024, 5, 10, 7, tzinfo=UTC)
+    again = [item for item in slices if item.eligible(before.date()) and not item.settled(before, 5)]
+    assert again == [running, Window(date(2024, 5, 10), date(2024, 5, 19))]
 
 
 def test_failures_pause_longer_and_longer() -> None:
