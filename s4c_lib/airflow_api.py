@@ -192,6 +192,29 @@ class AirflowApi:
             return None
         return str(found["state"])
 
+    def active_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of a DAG's queued and running runs, latest first, at most a hundred."""
+        query = {"state": list(ACTIVE_RUN_STATES), "order_by": "-run_after", "limit": 100}
+        try:
+            page = self.request("GET", f"dags/{dag_id}/dagRuns", params=query)
+        except NotFoundError:
+            return []
+        return [str(item["dag_run_id"]) for item in page["dag_runs"]]
+
+    def end_run(self, dag_id: str, run_id: str) -> None:
+        """Set a run failed: its tasks are ended, then its last task closes it. Nothing happens when it is gone."""
+        try:
+            self.request("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", json={"state": "failed"})
+        except NotFoundError:
+            return
+
+    def cancel_backfill(self, number: int) -> None:
+        """Let a backfill start no more runs, and set those failed that are queued."""
+        try:
+            self.request("PUT", f"backfills/{number}/cancel")
+        except (NotFoundError, ConflictError):  # it has ended meanwhile
+            return
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a manual run and return its id; wrong parameters are refused."""
         answer = self.request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})

@@ -6,9 +6,7 @@ Source: operations.md §7, "Site deletion" and "Season deletion".
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,36 +14,33 @@ from pathlib import Path
 
 import structlog
 
-from s4c_lib.airflow_api import ACTIVE_RUN_STATES, AirflowApi
 from s4c_lib.catalog import season_deletion, site_deletion
 from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.jobs import ENDED, Job, JobState, list_jobs
 from s4c_lib.catalog.only_one import only_one
 from s4c_lib.catalog.season_deletion import SeasonDeletionPlan
-from s4c_lib.catalog.seasons import Season, list_seasons
+from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.site_deletion import DeletionPlan
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.deleted_files import FilePlan, plan_files, remove
-from s4c_lib.errors import AirflowApiError, InputError, NotFoundError, Sen4capError
+from s4c_lib.errors import NotFoundError, Sen4capError
 from s4c_lib.keeping import Policies, storage_folders
-from s4c_lib.lost_runs import release_dead, release_lost
 from s4c_lib.parameters import Snapshot
+from s4c_lib.run_ending import end_runs_of_season, end_runs_of_site
 from s4c_lib.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 Progress = Callable[[int, int, str], None]
-_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class SiteDeletion:
-    """What goes, or went, with a site. ``waits_for`` : jobs that are still running; nothing was removed yet."""
+    """What goes, or went, with a site. ``waits_for`` : what is still under way, in words; nothing was removed yet."""
 
     rows: DeletionPlan
     files: FilePlan
-    waits_for: tuple[int, ...] = ()
+    waits_for: tuple[str, ...] = ()
 
 
 def plan_site(database: Database, name: str, *, now: datetime, keeps: Sequence[str] = ()) -> SiteDeletion:
@@ -93,13 +88,16 @@ def delete_site(
     ------
     StorageError : a file cannot be removed; the site stays marked, and the next call goes on.
     ConflictError : another process deletes it.
+    NotFoundError : it is gone, or not marked.
+    AirflowApiError : Airflow stopped answering, or refuses the user.
     """
     with only_one(database, f"deletion of site {name}"):
         with database.begin() as connection:
             site = get_site(connection, name)
-            mark = next(one for one in site_deletion.deleting(connection) if one.site_id == site.id)
-            seasons = list_seasons(connection, site.id)
-        running = end_runs(database, seasons, settings, now=now, wait_seconds=wait_seconds)
+            mark = next((one for one in site_deletion.deleting(connection) if one.site_id == site.id), None)
+        if mark is None:
+            raise NotFoundError(f"Site {site.short_name!r} is not being deleted.")
+        running = end_runs_of_site(database, site, settings, now=now, wait_seconds=wait_seconds)
         if running:
             planned = plan_site(database, name, now=now, keeps=mark.keeps)
             return SiteDeletion(planned.rows, planned.files, tuple(running))
@@ -115,10 +113,10 @@ def delete_site(
 
 @dataclass(frozen=True, slots=True)
 class SeasonDeletion:
-    """What goes, or went, with a season. ``waits_for`` : jobs that are still running; nothing was removed yet."""
+    """What goes, or went, with a season. ``waits_for`` : what is still under way, in words; nothing was removed yet."""
 
     rows: SeasonDeletionPlan
-    waits_for: tuple[int, ...] = ()
+    waits_for: tuple[str, ...] = ()
 
 
 def plan_season(database: Database, season: Season, *, now: datetime) -> SeasonDeletion:
@@ -131,13 +129,16 @@ def plan_season(database: Database, season: Season, *, now: datetime) -> SeasonD
 def delete_season(
     database: Database, season: Season, settings: Settings, *, now: datetime, wait_seconds: float = 0.0
 ) -> SeasonDeletion:
-    """Go on with the deletion of a season that was marked; see `season_deletion.begin`."""
+    """Go on with the deletion of a season that was marked; see `season_deletion.begin`. Raises as `delete_site`."""
     with only_one(database, f"deletion of season {season.site}/{season.short_name}"):
-        running = end_runs(database, [season], settings, now=now, wait_seconds=wait_seconds)
+        with database.begin() as connection:
+            mark = next((one for one in season_deletion.deleting(connection) if one.season.id == season.id), None)
+        if mark is None:
+            raise NotFoundError(f"Season {season.site}/{season.short_name} is not being deleted.")
+        running = end_runs_of_season(database, season, settings, now=now, wait_seconds=wait_seconds)
         if running:
             return SeasonDeletion(plan_season(database, season, now=now).rows, tuple(running))
         with database.begin() as connection:
-            mark = next(one for one in season_deletion.deleting(connection) if one.season.id == season.id)
             mine, others = _spans(Policies.read(connection, now.date()), season)
             rows = season_deletion.delete(connection, season, mine, others, actor=mark.by)
     log.info("season deleted", site=season.site, season=season.short_name)
@@ -149,12 +150,22 @@ def _spans(policies: Policies, season: Season) -> tuple[season_deletion.Span, li
     return spans[season.id], [span for number, span in sorted(spans.items()) if number != season.id]
 
 
-def finish_deletions(database: Database, settings: Settings, *, now: datetime) -> list[str]:
-    """Go on with every deletion that was begun, and tell of each in a line.
+@dataclass(frozen=True, slots=True)
+class FinishedDeletions:
+    """What became of the deletions that were begun, a line for each. ``faults`` : of those that could not go on."""
 
-    Raises
-    ------
-    Sen4capError : the first that could not go on, after the others.
+    lines: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def finish_deletions(
+    database: Database, settings: Settings, *, now: datetime, wait_seconds: float = 0.0
+) -> FinishedDeletions:
+    """Go on with every deletion that was begun; one that cannot does not keep the others.
+
+    Parameters
+    ----------
+    wait_seconds : for runs that were asked to end, of each.
     """
     with database.begin() as connection:
         sites = site_deletion.deleting(connection)
@@ -163,109 +174,28 @@ def finish_deletions(database: Database, settings: Settings, *, now: datetime) -
             for one in season_deletion.deleting(connection)
             if one.season.site_id not in {site.site_id for site in sites}
         ]
-    lines: list[str] = []
-    faults: list[Sen4capError] = []
-
-    def attempt(what: str, make: Callable[[], SiteDeletion | SeasonDeletion]) -> None:
-        try:
-            waits = make().waits_for
-        except Sen4capError as error:
-            faults.append(error)
-            lines.append(f"{what} cannot be deleted yet: {error.one_line}")
-            return
-        lines.append(f"{what} waits for job {waits[0]} to end" if waits else f"{what} is deleted")
-
-    for site in sites:
-        attempt(f"site {site.short_name}", partial(delete_site, database, site.short_name, settings, now=now))
-    for season in seasons:
-        attempt(
+    works: list[tuple[str, Callable[[], SiteDeletion | SeasonDeletion]]] = [
+        (
+            f"site {site.short_name}",
+            partial(delete_site, database, site.short_name, settings, now=now, wait_seconds=wait_seconds),
+        )
+        for site in sites
+    ]
+    works += [
+        (
             f"season {season.site}/{season.short_name}",
-            partial(delete_season, database, season, settings, now=now),
+            partial(delete_season, database, season, settings, now=now, wait_seconds=wait_seconds),
         )
-    if faults:
-        raise faults[0]
-    return lines
-
-
-def end_runs(
-    database: Database, seasons: Sequence[Season], settings: Settings, *, now: datetime, wait_seconds: float
-) -> list[int]:
-    """End what runs of seasons, and return the jobs that are still running.
-
-    Runs of Airflow are set failed; those of a command line end by themselves, or are dead.
-    """
-    _release_dead(database, seasons, now)
-    with database.begin() as connection:
-        # those cancelled just now too: their run still waits in Airflow
-        known = [job for season in seasons for job in list_jobs(connection, season_id=season.id, limit=1000)]
-    in_airflow = [job for job in known if job.airflow_run_id is not None and _may_run(job)]
-    if in_airflow:
-        with ExitStack() as opened:
-            try:
-                api = opened.enter_context(AirflowApi.from_settings(settings))
-                api.health()
-                for job in in_airflow:
-                    _end_run(api, job)
-                _await_end(api, in_airflow, wait_seconds)
-                for job in in_airflow:
-                    release_lost(database, job.id, _state(api, job))
-            except (AirflowApiError, InputError) as error:
-                log.warning("runs cannot be ended in Airflow", error=error.one_line)
-    running = _running(database, seasons)
-    until = time.monotonic() + wait_seconds
-    while running and time.monotonic() < until:
-        time.sleep(_POLL_SECONDS)
-        _release_dead(database, seasons, now)
-        running = _running(database, seasons)
-    return [job.id for job in running]
-
-
-def _may_run(job: Job) -> bool:
-    return job.state not in ENDED or (job.state is JobState.CANCELLED and str(job.reason).endswith("_deleted"))
-
-
-def _release_dead(database: Database, seasons: Sequence[Season], now: datetime) -> None:
-    for job in _running(database, seasons):
-        release_dead(database, job, now=now)
-
-
-def _running(database: Database, seasons: Sequence[Season]) -> list[Job]:
-    with database.begin() as connection:
-        return [
-            job
-            for season in seasons
-            for job in list_jobs(connection, season_id=season.id, states=[JobState.RUNNING], limit=100)
-        ]
-
-
-def _state(api: AirflowApi, job: Job) -> str | None:
-    return api.run_state(str(job.airflow_dag_id), str(job.airflow_run_id))
-
-
-def _end_run(api: AirflowApi, job: Job) -> None:
-    """Set a run failed, if it is under way: Airflow then ends its tasks."""
-    if _state(api, job) not in ACTIVE_RUN_STATES:
-        return
-    try:
-        api.request("PATCH", f"dags/{job.airflow_dag_id}/dagRuns/{job.airflow_run_id}", json={"state": "failed"})
-    except NotFoundError:
-        log.info("run is gone meanwhile", job=job.id)
-
-
-def _await_end(api: AirflowApi, jobs: Sequence[Job], wait_seconds: float) -> None:
-    """Wait until no task of the runs works any more: one that is being ended may still write."""
-    until = time.monotonic() + wait_seconds
-    while any(_tasks_at_work(api, job) for job in jobs) and time.monotonic() < until:
-        time.sleep(_POLL_SECONDS)
-
-
-def _tasks_at_work(api: AirflowApi, job: Job) -> int:
-    try:
-        page = api.request(
-            "GET",
-            f"dags/{job.airflow_dag_id}/dagRuns/{job.airflow_run_id}/taskInstances",
-            params={"state": ["running", "restarting", "queued"], "limit": 1},
-        )
-    except NotFoundError:
-        return 0
-    return int(page["total_entries"])
+        for season in seasons
+    ]
+    lines, faults = [], []
+    for what, work in works:
+        try:
+            waits = work().waits_for
+        except NotFoundError:  # someone else has finished it meanwhile
+            lines.append(f"{what} is deleted")
+        except Sen4capError as error:
+            faults.append(f"{what} cannot be deleted yet: {error.one_line}")
+        else:
+            lines.append(f"{what} waits: {waits[0]} is under way" if waits else f"{what} is deleted")
+    return FinishedDeletions(tuple(lines), tuple(faults))

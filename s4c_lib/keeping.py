@@ -17,10 +17,11 @@ import structlog
 from sqlalchemy import Connection
 
 from s4c_lib.archive_copy import archive_copy, check_archive
-from s4c_lib.catalog import file_removals, keeping_rows, products
+from s4c_lib.catalog import file_removals, keeping_rows, letting_go, products
 from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.keeping_rows import KeptDownload, KeptProduct, Letting
+from s4c_lib.catalog.keeping_rows import KeptDownload, KeptProduct
+from s4c_lib.catalog.letting_go import Letting
 from s4c_lib.catalog.readiness import look_back_days
 from s4c_lib.catalog.seasons import Season, list_seasons
 from s4c_lib.catalog.sites import Site, list_sites
@@ -287,7 +288,7 @@ class Keeper:
     def _remove(self, verdict: Verdict) -> None:
         letting = _letting(verdict, measured(Path(verdict.item.path)).size_bytes)
         with self.database.begin() as connection:
-            done = keeping_rows.let_go(connection, letting, actor=self.actor)
+            done = letting_go.let_go(connection, letting, actor=self.actor)
         if not done:
             return
         self.outcome.removed += 1
@@ -317,12 +318,12 @@ class Keeper:
             raise
         letting = _letting(verdict, size)
         with self.database.begin() as connection:
-            done = keeping_rows.switch_to_archive(connection, letting, str(target), folder=folder, actor=self.actor)
+            done = letting_go.switch_to_archive(connection, letting, str(target), folder=folder, actor=self.actor)
         if not done:
             self._finish(folder)
             return
         self.outcome.archived += 1
-        log.info("archived", kind=letting.kind, name=letting.name, path=letting.path, target=str(target))
+        log.info("archived", kind=letting.kind, name=letting.name, path=letting.path, copy=str(target))
         self._finish(letting.path)
 
     def _target(self, verdict: Verdict) -> Path:

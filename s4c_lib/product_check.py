@@ -18,7 +18,7 @@ from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.product_files import FileOfStatistics, FilesOfProduct, NeededDownload, Scope
 from s4c_lib.progress import Progress, silent
 
-BATCH: Final = 500
+BATCH: Final = 2000
 _PARQUET: Final = b"PAR1"
 
 
@@ -89,7 +89,7 @@ def check(database: Database, scope: Scope, *, deep: bool = False, progress: Pro
             done += 1
             if (finding := _look_at(item, deep=deep)) is not None:
                 found.append(finding)
-        progress(done, max(total, done), f"{len(found)} not as they should be")
+        progress(done, max(total, done), f"files, {len(found)} not as they should be" if found else "files")
     return Checked(done, tuple(found))
 
 
@@ -229,7 +229,8 @@ def presence(paths: Iterable[str], *, most_folders: int) -> Presence:
     looked_at, gone = 0, []
     for folder in folders[::step]:
         try:
-            there = set(os.listdir(folder or "/"))
+            with os.scandir(folder or "/") as entries:
+                there = {entry.name for entry in entries}
         except OSError:  # gone, or not readable: the check tells which
             there = set()
         looked_at += len(by_folder[folder])

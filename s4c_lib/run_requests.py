@@ -9,13 +9,16 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from s4c_lib.catalog.seasons import Season
+from s4c_lib.chosen_inputs import PRODUCTS, TILES
 from s4c_lib.errors import InputError
 from s4c_lib.parameters import REGISTRY
 from s4c_lib.scheduling.schedules import as_of as last_date_used
 
 # What a run may be asked besides its settings; anything else is a slip of the pen.
 OPTIONS: Final = {"ingest": ("satellites", "requery")}
-PRODUCT_OPTIONS: Final = ("as_of", "interval_start", "force")
+# Those that stand among the settings: the form has no field left for them.
+AMONG_SETTINGS: Final = ("force", "without_waiting", TILES, PRODUCTS)
+PRODUCT_OPTIONS: Final = ("as_of", "interval_start", *AMONG_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class RunRequest:
     start_type : ``scheduled``, ``backfill``, ``manual`` or ``command_line``.
     occurrence : the date the run is due; None for a manual run, which takes today.
     settings : parameter values of this run alone, by key.
-    options : what else the trigger form asks (``as_of``, ``interval_start``, ``force``; ``satellites``, ``requery``).
+    options : what else the trigger form asks (``as_of``, ``interval_start``, ``force``, ``without_waiting``,
+        ``tiles``, ``products``; of an ingest ``satellites``, ``requery``).
     after : an earlier run of the same DAG that is under way, for which this one waits.
     """
 

@@ -13,12 +13,14 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection
 
 from s4c_lib.catalog import fingerprints, jobs, parcel_sets, products, readiness
+from s4c_lib.catalog.choice_checks import check_chosen, of_same_acquisition
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job, JobState, SkipReason
 from s4c_lib.catalog.readiness import Readiness
 from s4c_lib.catalog.seasons import Season, get_season, season_by_id, season_processors
 from s4c_lib.catalog.sites import get_site
+from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.errors import ConflictError
 from s4c_lib.ingest.context import load_context
 from s4c_lib.ingest.steps import has_work, nothing_to_do
@@ -70,7 +72,8 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
 
     Raises
     ------
-    InputError, ParameterError : the request's options or settings are wrong; it then has no job.
+    InputError, ParameterError : the request's options or settings are wrong, or a tile or product it chooses is not
+        one the run can read; it then has no job.
     """
     with database.begin() as connection:
         site = get_site(connection, request.site)
@@ -79,6 +82,11 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
         settings = checked_settings(request)
         snapshot = resolve_snapshot(connection, today=now.date(), site=site, season=season, job_values=settings)
         interval_start, as_of = interval_of(request, season, now)
+        chosen = ChosenInputs.of(request.options)
+        if chosen.as_json():
+            check_chosen(
+                connection, site, request.processor, snapshot, chosen, interval_start=interval_start, as_of=as_of
+            )
         job = jobs.find_job(connection, season.id, request.processor, request.key)
         if job is None or job.ended:
             job = jobs.open_job(
@@ -91,6 +99,7 @@ def open_run(database: Database, request: RunRequest, *, now: datetime) -> Openi
                 as_of=as_of,
                 params={
                     **request.options,
+                    **chosen.as_json(),
                     "settings": settings,
                     "occurrence": None if request.occurrence is None else request.occurrence.isoformat(),
                 },
@@ -151,7 +160,8 @@ def _open_product_run(
         jobs.judge(connection, job.id, verdict.as_json(), complete=verdict.complete)
         missing = missing_types(connection, job, snapshot)
         if missing:
-            text = f"no product of type {', '.join(missing)} between {job.interval_start} and {job.as_of}"
+            among = " among those chosen" if ChosenInputs.of(job.params).as_json() else ""
+            text = f"no product of type {', '.join(missing)} between {job.interval_start} and {job.as_of}{among}"
             return _skip(connection, job, SkipReason.NO_INPUTS, text)
         fingerprint = _fix_inputs(connection, job, season, snapshot, now)
         same = None if request.options.get("force") else fingerprints.same_as(connection, job, fingerprint)
@@ -164,7 +174,13 @@ def _open_product_run(
 def _fix_inputs(connection: Connection, job: Job, season: Season, snapshot: Snapshot, now: datetime) -> str:
     """Record what a run reads, keep its parcels from being removed, and return its fingerprint."""
     inputs = fingerprints.present_inputs(
-        connection, season, job.processor, snapshot, interval_start=job.interval_start, today=now.date()
+        connection,
+        season,
+        job.processor,
+        snapshot,
+        interval_start=job.interval_start,
+        today=now.date(),
+        chosen=ChosenInputs.of(job.params),
     )
     files = fingerprints.files_read(connection, inputs, job.interval_start, job.as_of)
     fingerprint = fingerprints.fix(connection, job, inputs, files)
@@ -179,12 +195,16 @@ def _due(job: Job) -> datetime:
 
 
 def missing_types(connection: Connection, job: Job, snapshot: Snapshot) -> list[str]:
-    """Return the required product types of which a run's interval holds no product."""
+    """Return the required product types of which a run's interval, or what was chosen of it, holds no product."""
+    chosen = ChosenInputs.of(job.params)
+    wanted = set(of_same_acquisition(connection, chosen.products)) if chosen.products else None
+    first, stop = midnight(job.interval_start), midnight(job.as_of + timedelta(days=1))
 
     def exists(name: str) -> bool:
-        first, stop = midnight(job.interval_start), midnight(job.as_of + timedelta(days=1))
-        found = products.list_products(connection, job.site_id, product_type=name, date_from=first, date_to=stop)
-        return bool(found)
+        found = products.list_products(
+            connection, job.site_id, product_type=name, date_from=first, date_to=stop, tiles=chosen.tiles or None
+        )
+        return any(wanted is None or item.id in wanted for item in found)
 
     groups = required_types(job.processor, snapshot)
     return [" or ".join(group) for group in groups if not any(exists(name) for name in group)]
@@ -201,6 +221,8 @@ def _judge(connection: Connection, job: Job, season: Season, snapshot: Snapshot,
         now=now,
         snapshot=snapshot,
         phase=_phase(job, season, snapshot, now),
+        without_waiting=bool(job.params.get("without_waiting")),
+        chosen=ChosenInputs.of(job.params),
     )
 
 

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog import fingerprints, jobs, parcel_sets
+from s4c_lib.catalog.choice_checks import require_in_force
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job, JobState
@@ -25,6 +26,7 @@ from s4c_lib.catalog.result_products import register_result
 from s4c_lib.catalog.seasons import season_by_id
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.catalog.waivers import waivers_of_run
+from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.errors import DatabaseUnavailableError, LeaseLostError
 from s4c_lib.parameters import REGISTRY, Snapshot
 from s4c_lib.parameters.layers import Candidate
@@ -49,6 +51,7 @@ def carry_out(database: Database, job_id: int, *, progress: Progress = silent) -
     ------
     ProcessorUnavailableError : this release does not compute it.
     NoResultError : the processor could not make anything of its inputs.
+    InputError : a product chosen for the run is not in force any more.
     LeaseLostError : the job was closed meanwhile, as lost or by hand; nothing is published.
     DiskFullError, StorageError, DatabaseUnavailableError : nothing is published.
     """
@@ -79,6 +82,7 @@ def _season_run(connection: Connection, database: Database, job: Job, progress: 
     fingerprint = fingerprints.fix(connection, job, inputs, files)
     today = job.submitted_at.date()
     storage = resolve_snapshot(connection, today=today, site=site, season=season)
+    require_in_force(connection, inputs.chosen)
     return SeasonRun(
         database=database,
         job=job,
@@ -119,8 +123,12 @@ def _place(run: SeasonRun) -> Path:
 
 
 def _about(run: SeasonRun, result: RunResult) -> dict[str, Any]:
-    """Return the metadata of a product; ``run`` is what another run has to share to take its place."""
+    """Return the metadata of a product; ``run`` is what another run has to share to take its place.
+
+    ``without_waiting`` is there, with who asked for it, when an operator did not let the run wait.
+    """
     missing = []
+    chosen = ChosenInputs.of(run.job.params).as_json()
     if not run.inputs_complete:
         rules = (run.job.readiness or {}).get("rules", [])
         missing = [
@@ -136,6 +144,8 @@ def _about(run: SeasonRun, result: RunResult) -> dict[str, Any]:
             "interval_start": run.interval_start.isoformat(),
             "as_of": run.as_of.isoformat(),
             "settings": dict(run.job.params.get("settings", {})),
+            # the product of chosen inputs takes the place of one of the same choice, not of the whole site's
+            **({"chosen": chosen} if chosen else {}),
         },
         "processor": run.job.processor,
         "software_version": fingerprints.software_version(),
@@ -146,6 +156,7 @@ def _about(run: SeasonRun, result: RunResult) -> dict[str, Any]:
         "uploads": {str(kind): number for kind, number in sorted(run.uploads.items())},
         "statistics_files": len(run.marker_files),
         "inputs_complete": run.inputs_complete,
+        **({"without_waiting": run.job.requested_by} if run.job.params.get("without_waiting") else {}),
         "missing": missing,
         "waivers": [waiver.as_json() for waiver in run.waivers],
     }

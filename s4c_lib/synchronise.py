@@ -27,6 +27,7 @@ POOL_TEXT = {
     "cpu": "Tasks that keep a core busy",
     "memory": "Tasks that need much memory",
     "db_write": "Tasks that write much to the domain database",
+    "s1": "Tasks that make backscatter and coherence",
 }
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,22 +16,21 @@ from pathlib import Path
 import pytest
 from derived_rows import make_product
 from domain_rows import make_acquisition, make_enabled, make_season
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from s4c_lib import keeping, retention
 from s4c_lib.archive_copy import archive_copy
-from s4c_lib.catalog import keeping_rows, missing_products, products, retention_events, transfers, units
+from s4c_lib.catalog import job_liveness, missing_products, products, retention_events, transfers, units, wanted_again
 from s4c_lib.catalog.acquisition_supply import supplies
 from s4c_lib.catalog.acquisitions import get_acquisition
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.only_one import only_one
 from s4c_lib.catalog.products import NewProduct
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import ConflictError, ParameterError
 from s4c_lib.ingest.ledger import ledger_row
-from s4c_lib.retention import RetentionOutcome
+from s4c_lib.retention_outcome import RetentionOutcome
 from s4c_lib.scheduling.dates import SeasonDates
 
 # Rows are stamped by the database with the present; nights of these tests come later.
@@ -161,7 +164,7 @@ def test_a_product_goes_when_its_season_is_over_and_is_not_made_again(place: Pla
         assert "its products were removed" in row.next
         assert f"retry {number}" in row.next
         # asked for by hand it is fetched and made again, and is the same product
-        keeping_rows.want_again(connection, [number], actor="tester")
+        wanted_again.want_again(connection, [number], actor="tester")
         assert str(get_acquisition(connection, number).state) == "queued"
         folder = place.root / "products" / "l2a" / "OWN L2A"
         assert products.register(connection, place.new("OWN L2A", folder, number), [place.site.id]) == made
@@ -204,7 +207,7 @@ def test_archived_it_is_whole_in_another_place_and_in_force(place: Place) -> Non
         place.set(key, value)
     number = place.l2a("A", content=b"abc")
     done = place.night(91)
-    assert (done.archived, done.removed, done.faults) == (1, 0, ())
+    assert (done.archived, done.removed, done.faults) == (1, 0, [])
     found = place.product(number)
     assert found.full_path == str(place.root / "archive" / "l2a" / "product" / str(number) / "A")
     assert (Path(found.full_path) / "a.tif").read_bytes() == b"abc"
@@ -340,15 +343,19 @@ def test_nothing_is_touched_that_is_not_ours(place: Place, action: str) -> None:
     # a folder with another product in it, which is kept
     holder = place.l2a("HOLDER", at=inside / "holder")
     within = place.l2a("WITHIN", at=inside / "holder" / "WITHIN")
+    place.download("DOWNLOAD")
+    in_download = place.l2a("IN DOWNLOAD", at=place.root / "downloads" / "DOWNLOAD" / "P")
     with place.database.begin() as connection:
         connection.execute(
-            text("UPDATE s4c.product SET inserted_at = inserted_at + interval '1 year' WHERE id = :id"), {"id": within}
+            text("UPDATE s4c.product SET inserted_at = inserted_at + interval '1 year' WHERE id IN (:a, :b)"),
+            {"a": within, "b": in_download},
         )
     done = place.night(91)
     assert (done.removed, done.archived) == (0, 0)
     assert (precious / "a.tif").read_bytes() == b"x"
     assert (inside / "l2a" / "LINK").is_symlink()
     assert (inside / "holder" / "WITHIN" / "a.tif").exists()
+    assert (place.root / "downloads" / "DOWNLOAD" / "P" / "a.tif").exists()
     assert all(place.product(number).removed_at is None for number in (*numbers, holder, within))
 
 
@@ -356,6 +363,7 @@ def test_links_in_a_product_go_without_what_they_lead_to(place: Place) -> None:
     precious = place.root / "precious"
     precious.mkdir()
     (precious / "a.tif").write_bytes(b"x")
+    (precious / "a.tif").chmod(0o444)
     product = place.root / "products" / "l2a" / "A"
     number = place.l2a("A")
     (product / "folder").symlink_to(precious)
@@ -364,13 +372,51 @@ def test_links_in_a_product_go_without_what_they_lead_to(place: Place) -> None:
     assert place.night(91).removed == 1
     assert not product.exists()
     assert (precious / "a.tif").read_bytes() == b"x"
+    assert (precious / "a.tif").stat().st_mode & 0o777 == 0o444
     assert place.product(number).removed_at is not None
 
 
-def test_only_one_pass_at_a_time(place: Place) -> None:
-    with only_one(place.database, "retention"), pytest.raises(ConflictError, match="Another retention is under way"):
-        place.night(1)
-    assert place.night(1).failed == 0
+def test_only_one_pass_at_a_time_and_a_killed_one_holds_nothing_back(place: Place) -> None:
+    # another process: it shows that it works on a job, too
+    program = (
+        "import sys\n"
+        "from s4c_lib.catalog.database import Database\n"
+        "from s4c_lib.catalog.job_liveness import sign_of_life\n"
+        "from s4c_lib.catalog.only_one import only_one\n"
+        "database = Database(sys.argv[1])\n"
+        "with only_one(database, 'retention'), sign_of_life(database, 7):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, place.database.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConflictError, match="under way"):
+            place.night(0)
+        with place.database.begin() as connection:
+            assert job_liveness.worked_on(connection, [6, 7]) == [7]
+        other.kill()
+    end = time.monotonic() + 30
+    while True:  # the server notices the end of a session in its own time
+        with place.database.begin() as connection:
+            if not job_liveness.worked_on(connection, [7]):
+                break
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert place.night(0).failed == 0
+    with sign_of_two(place.database) as connection:
+        assert job_liveness.worked_on(connection, [8]) == [8], "several tasks work on one job"
+
+
+@contextmanager
+def sign_of_two(database: Database) -> Iterator[Connection]:
+    """Two tasks at work on job 8, of which one has ended."""
+    with job_liveness.sign_of_life(database, 8):
+        with job_liveness.sign_of_life(database, 8):
+            pass
+        with database.begin() as connection:
+            yield connection
 
 
 def test_the_latest_of_a_tile_stay(place: Place) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from uploaded_rows import FIELDS, declare
 
 from s4c_lib import retention
-from s4c_lib.catalog import marker_files, products, site_deletion
+from s4c_lib.catalog import histories, marker_files, products, retention_rows, site_deletion, units
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.marker_files import NewMarkerFile
@@ -24,6 +24,7 @@ from s4c_lib.catalog.products import NewProduct
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics
 from s4c_lib.statistics.store import Source, write_statistics
+from s4c_lib.stored_files import remove_stored
 
 # Rows are stamped by the database with the present; nights of these tests come later.
 TODAY = datetime.now(UTC)
@@ -205,9 +206,9 @@ def test_a_folder_that_cannot_be_removed_stops_nothing(
             raise OSError(5, "Input/output error", str(path))
         return real(path)
 
-    real = retention.remove_stored
+    real = remove_stored
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "remove_stored", breaking)
+        patch.setattr("s4c_lib.tidying.remove_stored", breaking)
         assert night(database, 31) == {"products": 1, "failed": 1}
     assert (broken.exists(), count(database, "product")) == (True, 3)
     assert night(database, 31) == {"products": 1}
@@ -276,3 +277,66 @@ def test_the_store_of_a_site_goes_with_it(database: Database, place: Place) -> N
         assert not any(path.endswith(".parquet") for path in planned.product_paths)
         site_deletion.delete(connection, site, actor="tester")
     assert count(database, "marker_file") == 0
+
+
+def test_what_failed_work_left_goes_after_a_week_and_its_logs_after_a_quarter(
+    database: Database, place: Place, tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch" / "l2a" / "units"
+    precious = folder_of(tmp_path / "precious")
+    with database.begin() as connection:
+        set_value(connection, "general.scratch-path", str(tmp_path / "scratch/{processor}/{job_id}"), actor="tester")
+        numbers = [make_acquisition(connection, place.site, name, state="processing") for name in ("A", "B")]
+        for number in numbers:
+            units.ensure_units(connection, number, ["31UFS"], processor="l2a", config_hash="h", max_attempts=3)
+    left, busy = (folder_of(scratch / "alpha" / f"{number}_31UFS_1") for number in numbers)
+    (left / "input").symlink_to(precious)
+    told = scratch / "alpha" / "logs" / f"{numbers[0]}_31UFS_0_maja.log"
+    told.parent.mkdir()
+    told.write_text("no such file")
+    partial = folder_of(place.root / "alpha" / "l4a" / ".S4C_L4A.partial-xyz")
+    foreign = [folder_of(scratch / "alpha" / "notes"), folder_of(scratch / "nobody" / "1_31UFS_1")]
+    with database.begin() as connection:
+        connection.execute(
+            text("UPDATE s4c.acquisition_unit SET state = 'failed', log_path = :log WHERE acquisition_id = :id"),
+            {"id": numbers[0], "log": str(told)},
+        )
+        connection.execute(
+            text(
+                "UPDATE s4c.acquisition_unit SET state = 'processing', lease_owner = 'job 1', lease_until = :until "
+                "WHERE acquisition_id = :id"
+            ),
+            {"id": numbers[1], "until": TODAY + timedelta(days=91.5)},
+        )
+
+    def still() -> list[bool]:
+        return [path.exists() for path in (left, busy, told, partial)]
+
+    assert (night(database, 6.9), still()) == ({}, [True] * 4)
+    shown = retention.unneeded(database, now=TODAY + timedelta(days=8))
+    assert sorted((one.kind, one.path, one.files) for one in shown) == [("scratch", partial, 1), ("scratch", left, 2)]
+    assert still() == [True] * 4
+    assert (night(database, 8), still()) == ({"scratch": 2}, [False, True, True, False])
+    assert night(database, 91) == {"logs": 1}
+    with database.begin() as connection:
+        assert retention_rows.logs_of_units(connection) == []
+    assert (night(database, 92), still()) == ({"scratch": 1}, [False] * 4)
+    assert all(path.exists() for path in (precious / "a.tif", *foreign))
+
+
+def test_histories_go_when_they_are_old_enough_and_tombstones_stay(database: Database, place: Place) -> None:
+    with database.begin() as connection:
+        make_acquisition(connection, place.site, "A", state="queued")
+        connection.execute(
+            text(
+                "INSERT INTO s4c.season_deletion (site, short_name, name, deleted_by, removed) "
+                "VALUES ('alpha', 'old', 'Old', 'tester', '{}')"
+            )
+        )
+        before = sum(histories.rows_before(connection, TODAY + timedelta(days=1)).values())
+    assert before > 0
+    assert night(database, 1824) == {}
+    shown = retention.unneeded(database, now=TODAY + timedelta(days=1826))
+    assert sum(one.count for one in shown if one.path is None) == before
+    assert night(database, 1826)["history_rows"] == before
+    assert (count(database, "config_change"), count(database, "season_deletion")) == (0, 1)

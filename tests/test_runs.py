@@ -279,6 +279,23 @@ def test_waiting_acquisitions_hold_a_run_back_with_their_names(database: Databas
     assert "STUCK (queued)" in str(job_of(database, opening.job_id).readiness)
 
 
+def test_an_operator_has_a_run_start_on_what_is_there(database: Database, season: Season) -> None:
+    """operations.md 2.6: nothing was searched, and no deadline comes; what users give is still wanted."""
+    with database.begin() as connection:
+        supply(connection, season, "l3b", "s1_l2a_amp")
+    by_hand = replace(L4A, key="by hand", start_type="manual", occurrence=None, options={"as_of": "2024-08-31"})
+    assert open_run(database, by_hand, now=NOW).status == "waiting"
+    forced = replace(by_hand, key="at once", options={**by_hand.options, "without_waiting": True})
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE s4c.season SET year = 2023")
+    assert "declarations of 2023" in open_run(database, forced, now=NOW).text
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE s4c.season SET year = 2024")
+    opening = open_run(database, forced, now=NOW)
+    job = job_of(database, opening.job_id)
+    assert (opening.status, job.inputs_complete, job.params["without_waiting"]) == ("started", False, True)
+
+
 def test_the_last_scheduled_run_keeps_its_deadline_when_the_season_has_passed(
     database: Database, season: Season
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import counting_processor
 import pytest
 from database_server import DatabaseServer
-from derived_rows import OPTICAL, optical, put_statistics, radar, settle
+from derived_rows import OPTICAL, make_product, optical, put_statistics, radar, settle
 from domain_rows import DATES, count, make_acquisition, make_enabled
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -26,7 +26,7 @@ from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job, JobState
 from s4c_lib.catalog.products import Product
 from s4c_lib.catalog.seasons import Season
-from s4c_lib.errors import LeaseLostError, ProcessorUnavailableError, StorageError
+from s4c_lib.errors import InputError, LeaseLostError, ProcessorUnavailableError, StorageError
 from s4c_lib.runs import RunRequest, may_start, open_run
 from s4c_lib.scheduling.schedules import Kind, Schedule
 from s4c_lib.season_run import NoResultError, RunResult, SeasonRun
@@ -192,6 +192,55 @@ def test_an_experiment_by_hand_does_not_make_the_next_scheduled_run_repeat(datab
     with database.begin() as connection:
         connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE processor_id = 9"))
     assert open_run(database, LAST, now=NOW).status == "started", "a product that is gone is made again"
+
+
+def test_a_run_on_chosen_inputs_reads_nothing_else_and_replaces_no_other_product(
+    database: Database, season: Season, root: Path
+) -> None:
+    run(database, L4A)
+    with database.begin() as connection:
+        l2a, _ = optical(connection, season, "S2_B", sensed=datetime(2024, 6, 6, 10, tzinfo=UTC), folder=root)
+        connection.execute(text("UPDATE s4c.marker_file SET tile = '31UGS' WHERE time > '2024-06-01'"))
+        site = sites.get_site(connection, "alpha")
+        make_acquisition(connection, site, "STUCK", state="queued", tiles=("31UGS",))
+        make_product(connection, season, "OF_APRIL", "l3b", sensed=datetime(2023, 4, 6, tzinfo=UTC))
+        known = {item.name: item.id for item in products.list_products(connection, season.site_id)}
+
+    def by_hand(key: str, **options: object) -> RunRequest:
+        asked = {"as_of": "2024-09-30", **options}
+        return replace(L4A, key=key, start_type="manual", occurrence=None, options=asked)
+
+    assert open_run(database, by_hand("all"), now=NOW).status == "waiting", "for STUCK"
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM s4c.job WHERE job_key = 'all'"))
+    job = run(database, by_hand("one tile", tiles=["T31ufs"]))
+    assert (job.counts["observations"], job.inputs_complete, job.params["tiles"]) == (9, True, ["31UFS"])
+    # an L2A stands for the L3B made of it
+    numbers = [known["AMP_VV"], l2a]
+    job = run(database, by_hand("products", products=numbers))
+    assert (job.counts["observations"], job.inputs_complete) == (6, True)
+    assert open_run(database, by_hand("again", products=numbers), now=NOW).text.startswith("skipped(same_inputs)")
+    made = {json.dumps(item.metadata["run"].get("chosen")): item for item in results(database, season)}
+    assert set(made) == {"null", '{"tiles": ["31UFS"]}', json.dumps({"products": sorted(numbers)})}
+    about = json.loads((Path(made['{"tiles": ["31UFS"]}'].full_path) / "run.json").read_text())
+    assert about["run"]["chosen"] == {"tiles": ["31UFS"]}
+
+    wrong: dict[str, tuple[dict[str, object], str]] = {
+        "tile": ({"tiles": ["31UFT"]}, "Tile 31UFT is not used by site 'alpha'. (did you mean 31UFS?"),
+        "number": ({"products": [987]}, "Site 'alpha' has no product 987. (nearest: "),
+        "type": ({"products": [made["null"].id]}, "is of type s4c_l4a; this run of s4c_l4a reads l3b, l2a, s1_l2a_amp"),
+        "date": ({"products": [known["OF_APRIL"]]}, "is of 2023-04-06, outside 2024-03-01 to 2024-09-30"),
+        "text": ({"products": ["S2_B"]}, "not a list of product numbers"),
+    }
+    for key, (options, told) in wrong.items():
+        with pytest.raises(InputError) as caught:
+            open_run(database, by_hand(key, **options), now=NOW)
+        assert told in caught.value.one_line
+    with database.begin() as connection:
+        assert not {item.job_key for item in jobs.list_jobs(connection, season_id=season.id)} & set(wrong)
+        connection.execute(text("UPDATE s4c.product SET state = 'superseded' WHERE id = :id"), {"id": l2a})
+    opening = open_run(database, by_hand("radar", products=numbers[:1]), now=NOW)
+    assert opening.text.endswith("no product of type l3b between 2024-03-01 and 2024-09-30 among those chosen")
 
 
 def test_a_product_lists_what_was_waived(database: Database, season: Season) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseHook, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 CONNECTION_ID = "s4c_db"
 OPEN_TASK = "open"
 
+# Given to every DAG, mapped tasks take them too. A task that ends a run holds its lock until it is tried again: the
+# first pause is short (sooner still where Airflow's own default is), the last as long as a database takes to come back.
+TASK_DEFAULTS: Final[Mapping[str, Any]] = {
+    "owner": "sen4cap",
+    "retries": 3,
+    "retry_delay": min(timedelta(seconds=10), BaseOperator.retry_delay),
+    "retry_exponential_backoff": 5.0,
+    "max_retry_delay": timedelta(minutes=5),
+}
+
 
 class DomainOperator(BaseOperator):
     """An operator that reads and writes the domain database.
@@ -26,8 +37,8 @@ class DomainOperator(BaseOperator):
     connection_id : Airflow connection of the domain database.
     """
 
-    def __init__(self, *, connection_id: str = CONNECTION_ID, retries: int = 2, **kwargs: Any) -> None:
-        super().__init__(retries=retries, **kwargs)
+    def __init__(self, *, connection_id: str = CONNECTION_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.connection_id = connection_id
 
     def database(self) -> Database:
@@ -46,19 +57,25 @@ class DomainOperator(BaseOperator):
             raise AirflowFailException(f"The task {OPEN_TASK!r} has not opened a job; clear it too.")
         return int(number)
 
-    def running_job(self, context: Context) -> int:
-        """Return the job of this run, and refuse to work without its lock.
+    @contextmanager
+    def running_job(self, context: Context) -> Iterator[int]:
+        """Show that this process works on the job of this run; refuse to work without the job's lock.
 
         A task cleared alone, or a first task marked successful by hand, would otherwise work beside another run.
         """
+        from s4c_lib.catalog.job_liveness import sign_of_life
         from s4c_lib.catalog.jobs import JobState, get_job
 
-        number = self.job_id(context)
-        with self.database().begin() as connection:
-            job = get_job(connection, number)
-        if job.state is not JobState.RUNNING:
-            raise AirflowFailException(f"Job {number} is {job.state}, not running; clear the task {OPEN_TASK!r} too.")
-        return number
+        number, database = self.job_id(context), self.database()
+        with sign_of_life(database, number):
+            # looked at under the lock: who ends the job after this sees that it is worked on
+            with database.begin() as connection:
+                job = get_job(connection, number)
+            if job.state is not JobState.RUNNING:
+                raise AirflowFailException(
+                    f"Job {number} is {job.state}, not running; clear the task {OPEN_TASK!r} too."
+                )
+            yield number
 
     @contextmanager
     def explained(self, database: Database, job_id: int) -> Iterator[None]:

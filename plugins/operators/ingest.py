@@ -50,8 +50,8 @@ class QueryOperator(IngestOperator):
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import configured_programs
 
-        database, job_id = self.database(), self.running_job(context)
-        with retried_by_class():
+        database = self.database()
+        with self.running_job(context) as job_id, retried_by_class():
             ingest = load_run(database, job_id)
             if context["params"].get("requery"):
                 with database.begin() as connection:
@@ -92,8 +92,8 @@ class RegisterOperator(IngestOperator):
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.register import process_owner, run_register
 
-        database, job_id = self.database(), self.running_job(context)
-        with retried_by_class():
+        database = self.database()
+        with self.running_job(context) as job_id, retried_by_class():
             outcome = run_register(
                 database,
                 load_run(database, job_id),
@@ -124,8 +124,8 @@ class PlanStepOperator(IngestOperator):
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.steps import derived_step
 
-        database, job_id = self.database(), self.running_job(context)
-        with retried_by_class():
+        database = self.database()
+        with self.running_job(context) as job_id, retried_by_class():
             step = derived_step(self.step)
             chunks = step.chunks(database, load_run(database, job_id), now=utc_now(), slots=self.slots)
         self.log.info("%s pieces of %s in %s tasks", sum(chunks), self.step, len(chunks))
@@ -153,10 +153,9 @@ class StepOperator(IngestOperator):
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import derived_step, step_counts
 
-        database, job_id = self.database(), self.running_job(context)
+        database, step = self.database(), derived_step(self.step)
         task = f"{self.task_id}[{context['ti'].map_index}]"
-        step = derived_step(self.step)
-        with retried_by_class():
+        with self.running_job(context) as job_id, retried_by_class():
             # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
             with database.begin() as connection:
                 prefix = f"job {job_id} {task} "

@@ -38,10 +38,9 @@ class PlanFetchOperator(IngestOperator):
         from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.staging import look_after
 
-        database, job_id = self.database(), self.running_job(context)
-        owner = process_owner(job_id, self.task_id)
-        with retried_by_class():
-            ingest = load_run(database, job_id)
+        database = self.database()
+        with self.running_job(context) as job_id, retried_by_class():
+            owner, ingest = process_owner(job_id, self.task_id), load_run(database, job_id)
             prepare(database, ingest, now=utc_now(), actor=owner)
             # everything on tape is ordered here, before any transfer begins and before anything is waited for
             left = look_after(database, ingest, self.source, access=airflow_access(), clock=utc_now, actor=owner)
@@ -82,9 +81,9 @@ class FetchOperator(IngestOperator):
         from s4c_lib.ingest.fetch import run_fetch
         from s4c_lib.ingest.register import process_owner
 
-        database, job_id = self.database(), self.running_job(context)
+        database = self.database()
         task = f"{self.task_id}[{context['ti'].map_index}]"
-        with retried_by_class():
+        with self.running_job(context) as job_id, retried_by_class():
             # Airflow runs one try of a task at a time: what an earlier one holds, nobody works on.
             with database.begin() as connection:
                 given_back = give_back(connection, f"job {job_id} {task} ")

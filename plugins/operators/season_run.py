@@ -70,6 +70,7 @@ class OpenRunOperator(DomainOperator):
         return opening.job_id
 
     def _request(self, context: Context) -> RunRequest:
+        from s4c_lib.run_requests import AMONG_SETTINGS
         from s4c_lib.runs import RunRequest
 
         dag_run = context["dag_run"]
@@ -79,9 +80,9 @@ class OpenRunOperator(DomainOperator):
         settings = options.pop("settings", {})
         # form fields that are parameters of the registry carry their key as name
         settings = {**settings, **{key: options.pop(key) for key in [name for name in options if "." in name]}}
-        # an option that stands among the settings: the form has no field left for it
-        if settings.pop("force", False):
-            options["force"] = True
+        for name in AMONG_SETTINGS:
+            if value := settings.pop(name, None):
+                options[name] = value
         return RunRequest(
             site=self.site,
             season=self.season,
@@ -217,8 +218,8 @@ class ComputeOperator(DomainOperator):
         """Compute, register, and return counts."""
         from s4c_lib.season_computation import carry_out
 
-        database, job_id = self.database(), self.running_job(context)
-        with retried_by_class(), self.explained(database, job_id):
+        database = self.database()
+        with self.running_job(context) as job_id, retried_by_class(), self.explained(database, job_id):
             return carry_out(database, job_id, progress=self._tell)
 
     def _tell(self, done: int, total: int, what: str) -> None:

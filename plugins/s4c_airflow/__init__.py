@@ -1,1 +1,1 @@
-"""The DAG factory, timetables, sensors and triggers."""
+"""What Airflow is made of here: DAG factory, forms, timetables, assets, triggers that wait, pages of reports."""

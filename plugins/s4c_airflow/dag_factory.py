@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, get_parsing_context
 
-from operators.base import OPEN_TASK
+from operators.base import OPEN_TASK, TASK_DEFAULTS
 from operators.ingest import PlanStepOperator, QueryOperator, RegisterOperator, StepOperator
 from operators.ingest_fetch import FetchOperator, PlanFetchOperator
 from operators.season_run import CloseRunOperator, ComputeOperator, OpenRunOperator
@@ -88,6 +88,7 @@ def _season_dag(entry: DagEntry, manifest: Manifest, callback: FailureNotifier |
         doc_md=_documentation(entry),
         schedule=_timetable(entry) if entry.enabled else None,
         start_date=FIRST_DAY,
+        default_args=dict(TASK_DEFAULTS),
         catchup=False,
         # Runs of a product wait for each other by date (rule R5): with one slot, a failed run that is cleared could
         # not start while the next one waits for it. The job lock keeps them apart.

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, BaseNotifier, Param
 
+from operators.base import TASK_DEFAULTS
 from operators.declarations import TASK, ImportDeclarationsOperator
 from s4c_lib.manifest import DagEntry
 
@@ -39,6 +40,7 @@ def declarations_dag(entry: DagEntry, first_day: datetime, on_failure: BaseNotif
         doc_md=_documentation(entry),
         schedule=None,
         start_date=first_day,
+        default_args=dict(TASK_DEFAULTS),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

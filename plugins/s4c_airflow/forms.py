@@ -15,7 +15,13 @@ from s4c_lib.parameters import REGISTRY, Scope
 from s4c_lib.parameters.model import Kind, Parameter
 
 MOST_FIELDS = 6
-FORCE = "force"
+# What stands among the settings of a run besides parameters; see `s4c_lib.run_requests.AMONG_SETTINGS`.
+OPTIONS: dict[str, Any] = {
+    "force": {"type": "boolean"},
+    "without_waiting": {"type": "boolean"},
+    "tiles": {"type": "array", "items": {"type": "string"}},
+    "products": {"type": "array", "items": {"type": "integer"}},
+}
 EXAMPLE = '{"profile": "reference"}'
 EXAMPLES = {"ingest": '{"downloader.max_retries": 3}'}
 
@@ -30,8 +36,12 @@ def _settings_schema(processor: str) -> dict[str, Any]:
     more = ""
     if processor != "ingest":
         # a seventh field would push a parameter of the processor out of the form
-        properties[FORCE] = {"type": "boolean"}
-        more = f' {{"{FORCE}": true}} runs it although nothing has changed since the last success.'
+        properties |= OPTIONS
+        more = (
+            ' {"force": true} runs it although nothing has changed since the last success, {"without_waiting": true} '
+            'without images that are still missing, {"tiles": ["31UFS"]} on these tiles, {"products": [12, 14]} on '
+            "these images (s4c products list)."
+        )
     return {
         # null: else the form marks it as required
         "type": ["null", "object"],
@@ -42,8 +52,15 @@ def _settings_schema(processor: str) -> dict[str, Any]:
             f"Keys, bounds and meanings: docs/parameters.md, or s4c config list.{more}"
         ),
         "properties": properties,
-        "additionalProperties": False,
+        # not False: the refusal would print the whole schema, 500 lines of it
+        "additionalProperties": {"const": _known(processor)},
     }
+
+
+def _known(processor: str) -> str:
+    """Say which keys there are; Airflow says of any other that this "was expected"."""
+    besides = f", or {', '.join(OPTIONS)}" if processor != "ingest" else ""
+    return f"a key of {processor} in docs/parameters.md (also: s4c config list){besides}"
 
 
 def _bounds(schema: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, CronTriggerTimetable, DeltaTriggerTimetable
 
+from operators.base import TASK_DEFAULTS
 from operators.housekeeping import PastRetriesOperator, RetentionOperator, SyncOperator
 from operators.notify import NotifyOperator
 from s4c_airflow.dag_factory import FIRST_DAY
@@ -55,6 +56,7 @@ def _global_dag(dag_id: str, description: str, schedule: DeltaTriggerTimetable |
         description=description,
         schedule=schedule,
         start_date=FIRST_DAY,
+        default_args=dict(TASK_DEFAULTS),
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,

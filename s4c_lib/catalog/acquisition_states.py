@@ -44,8 +44,9 @@ ALLOWED: dict[AcquisitionState, frozenset[AcquisitionState]] = {
     _S.FAILED: frozenset({_S.QUEUED, _S.ABORTED, _S.IGNORED}),
     # what was given up or left out comes back when an operator or a changed selection asks for it
     _S.ABORTED: frozenset({_S.QUEUED, _S.IGNORED}),
-    _S.IGNORED: frozenset({_S.QUEUED}),
-    _S.PROCESSED: frozenset({_S.PROCESSING}),
+    # to processed when an operator takes back what was left out by hand after it was processed
+    _S.IGNORED: frozenset({_S.QUEUED, _S.PROCESSED}),
+    _S.PROCESSED: frozenset({_S.PROCESSING, _S.IGNORED}),
     _S.PROCESSING_FAILED: frozenset({_S.PROCESSING, _S.DOWNLOADED, _S.IGNORED}),
 }
 

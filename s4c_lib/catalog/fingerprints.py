@@ -10,18 +10,20 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.auxdata import Kind, season_inputs
+from s4c_lib.catalog.choice_checks import of_same_acquisition
 from s4c_lib.catalog.jobs import Job, get_job
 from s4c_lib.catalog.marker_files import MarkerFile, list_marker_files
 from s4c_lib.catalog.readiness_rules import look_back_days, season_hashes
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.vocabulary import PROCESSORS
+from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.errors import NotFoundError
 from s4c_lib.parameters import Snapshot
 from s4c_lib.processors import PROCESSORS as L4_PROCESSORS
@@ -39,6 +41,7 @@ class RunInputs:
     config_hashes : of the statistics (``s4c_mdb1``) and of the L3B (``l3b``) it reads.
     variables : of the observation table.
     radar_from : first day of radar, which may lie before the interval.
+    chosen : tiles or products that a user restricts the run to.
     """
 
     parcel_set_id: int
@@ -46,6 +49,7 @@ class RunInputs:
     config_hashes: Mapping[str, str]
     variables: tuple[str, ...]
     radar_from: date
+    chosen: ChosenInputs = field(default_factory=ChosenInputs)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as stored with the job."""
@@ -55,6 +59,7 @@ class RunInputs:
             "config_hashes": dict(self.config_hashes),
             "variables": list(self.variables),
             "radar_from": self.radar_from.isoformat(),
+            "chosen": self.chosen.as_json(),
         }
 
     @classmethod
@@ -66,11 +71,20 @@ class RunInputs:
             config_hashes=stored["config_hashes"],
             variables=tuple(stored["variables"]),
             radar_from=date.fromisoformat(stored["radar_from"]),
+            # a run opened by an earlier release has none
+            chosen=ChosenInputs.of(stored.get("chosen", {})),
         )
 
 
 def present_inputs(
-    connection: Connection, season: Season, processor: str, snapshot: Snapshot, *, interval_start: date, today: date
+    connection: Connection,
+    season: Season,
+    processor: str,
+    snapshot: Snapshot,
+    *,
+    interval_start: date,
+    today: date,
+    chosen: ChosenInputs | None = None,
 ) -> RunInputs:
     """Return what a run that opens now reads.
 
@@ -89,6 +103,7 @@ def present_inputs(
         config_hashes=season_hashes(connection, season, today),
         variables=variables_read(processor, snapshot).all,
         radar_from=interval_start - timedelta(days=before),
+        chosen=chosen or ChosenInputs(),
     )
 
 
@@ -99,6 +114,8 @@ def files_read(connection: Connection, inputs: RunInputs, interval_start: date, 
         inputs.parcel_set_id,
         config_hashes=inputs.config_hashes,
         variables=inputs.variables,
+        tiles=inputs.chosen.tiles or None,
+        products=of_same_acquisition(connection, inputs.chosen.products) if inputs.chosen.products else None,
         time_from=midnight(min(inputs.radar_from, interval_start)),
         time_to=midnight(as_of + timedelta(days=1)),
     )
@@ -131,6 +148,8 @@ def fingerprint(
             "software": software_version,
             "from": interval_start.isoformat(),
             "as_of": as_of.isoformat(),
+            # only where there is a choice: the fingerprint of all other runs stays what it was
+            **({"chosen": inputs.chosen.as_json()} if inputs.chosen.as_json() else {}),
         },
         sort_keys=True,
         separators=(",", ":"),
@@ -176,8 +195,8 @@ def fixed_inputs(connection: Connection, job_id: int) -> RunInputs:
 def same_as(connection: Connection, job: Job, input_fingerprint: str) -> Job | None:
     """Return the last success that this job would only repeat, or None.
 
-    Compared are jobs of its processor and season with the same settings of their own: an experiment by hand does not
-    make the next scheduled run repeat what is there. A success whose product is no longer in force repeats nothing.
+    Compared are jobs of its processor and season with the same settings and choice of inputs: an experiment by hand
+    does not make the next scheduled run repeat what is there. A success whose product is no longer in force repeats nothing.
     """
     statement = text(
         """
@@ -189,6 +208,7 @@ def same_as(connection: Connection, job: Job, input_fingerprint: str) -> Job | N
         FROM s4c.job j
         WHERE j.season_id = :season_id AND j.processor_id = :processor_id AND j.state = 'succeeded' AND j.id <> :id
           AND coalesce(j.params -> 'settings', '{}') = CAST(:settings AS jsonb)
+          AND coalesce(j.inputs -> 'chosen', '{}') = CAST(:chosen AS jsonb)
         ORDER BY j.ended_at DESC, j.id DESC LIMIT 1
         """
     )
@@ -201,6 +221,7 @@ def same_as(connection: Connection, job: Job, input_fingerprint: str) -> Job | N
             "processor_id": PROCESSORS[job.processor],
             "id": job.id,
             "settings": json.dumps(job.params.get("settings", {})),
+            "chosen": json.dumps(ChosenInputs.of(job.params).as_json()),
         },
     ).one_or_none()
     return get_job(connection, row.id) if row is not None and row.same else None

@@ -1,39 +1,42 @@
-"""Whether the process behind a command-line job still lives: it holds a session lock as long as it does.
+"""Whether processes work on a job: each holds a session lock as long as it does, one of a command line or of Airflow.
 
 PostgreSQL drops the lock when the session ends, however that happens, so a killed process on any machine is
-noticed. Jobs of Airflow need none: Airflow knows what became of their runs.
+noticed. Airflow knows what became of a run, but calls a task failed before its process has ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from s4c_lib.catalog.database import Database
-
-_KEY = "hashtextextended('s4c job ' || CAST(:id AS text), 0)"
+from s4c_lib.catalog.lock_session import lock_session
 
 
 @contextmanager
 def sign_of_life(database: Database, job_id: int) -> Iterator[None]:
-    """Show that this process works on a job."""
-    with database.engine.connect() as connection:
-        connection.execute(text(f"SELECT pg_advisory_lock({_KEY})"), {"id": job_id})
-        connection.commit()  # the lock belongs to the session; no transaction stays open for hours
-        try:
-            yield
-        finally:
-            # Given back here: the server takes its time to notice the end of a session. Where that fails the session is
-            # over, and its lock with it. The connection goes back to the pool, and must not take the lock along.
-            with suppress(DBAPIError):
-                connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"), {"id": job_id})
-            connection.invalidate()
+    """Show that this process works on a job; others may do so too."""
+    with lock_session(database) as connection:
+        connection.execute(
+            text("SELECT pg_advisory_lock_shared(hashtextextended('s4c job ' || CAST(:id AS text), 0))"), {"id": job_id}
+        )
+        connection.commit()
+        yield
 
 
 def shows_life(connection: Connection, job_id: int) -> bool:
     """Tell whether a process works on a job."""
-    free = connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_KEY})"), {"id": job_id}).scalar_one()
-    return not free
+    return bool(worked_on(connection, [job_id]))
+
+
+def worked_on(connection: Connection, job_ids: Collection[int]) -> list[int]:
+    """Return which of these jobs a process works on, ascending."""
+    statement = text(
+        """
+        SELECT id FROM unnest(CAST(:ids AS bigint[])) AS j (id)
+        WHERE NOT pg_try_advisory_xact_lock(hashtextextended('s4c job ' || CAST(id AS text), 0)) ORDER BY 1
+        """
+    )
+    return list(connection.execute(statement, {"ids": sorted(job_ids)}).scalars())

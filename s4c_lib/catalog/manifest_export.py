@@ -106,7 +106,7 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
             if source.can_download
         }
     )
-    first = min(_first_needed(season, satellite, settings) for satellite in SEARCHED_SATELLITES)
+    first, after_last = ingest_interval(season, settings)
     days = int(settings["ingest.interval_days"])
     of_season = partial(
         DagEntry,
@@ -124,7 +124,7 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
             processor="ingest",
             enabled=served,
             schedule="daily" if days == 1 else f"every {days} days",
-            interval=(first.isoformat(), (season.dates.horizon(grace) + timedelta(days=1)).isoformat(), days),
+            interval=(first.isoformat(), after_last.isoformat(), days),
             sources=tuple(sources),
         )
     ]
@@ -140,6 +140,12 @@ def _season_entries(connection: Connection, site: Site, season: Season, today: d
             )
         )
     return entries
+
+
+def ingest_interval(season: Season, settings: Snapshot) -> tuple[date, date]:
+    """Return the first day that any satellite is needed of, and the day after the last one ingest runs for."""
+    first = min(_first_needed(season, satellite, settings) for satellite in SEARCHED_SATELLITES)
+    return first, season.dates.horizon(int(settings["schedule.grace_months"])) + timedelta(days=1)
 
 
 def _first_needed(season: Season, satellite: str, settings: Snapshot) -> date:

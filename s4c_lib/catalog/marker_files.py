@@ -109,6 +109,7 @@ def list_marker_files(
     config_hashes: Mapping[str, str] | None = None,
     variables: Sequence[str] | None = None,
     tiles: Sequence[str] | None = None,
+    products: Sequence[int] | None = None,
     time_from: datetime | None = None,
     time_to: datetime | None = None,
 ) -> list[MarkerFile]:
@@ -130,6 +131,7 @@ def list_marker_files(
         WHERE m.parcel_set_id = :parcel_set_id AND m.state = 'active' AND p.state = 'active'
           AND (CAST(:variables AS text[]) IS NULL OR m.variable = ANY(:variables))
           AND (CAST(:tiles AS text[]) IS NULL OR m.tile = ANY(:tiles))
+          AND (CAST(:products AS bigint[]) IS NULL OR m.product_id = ANY(:products))
           AND (CAST(:time_from AS timestamptz) IS NULL OR m.time >= :time_from)
           AND (CAST(:time_to AS timestamptz) IS NULL OR m.time < :time_to)
           AND (CAST(:own_hash AS text) IS NULL OR m.config_hash = :own_hash)
@@ -141,6 +143,7 @@ def list_marker_files(
         "parcel_set_id": parcel_set_id,
         "variables": None if variables is None else list(variables),
         "tiles": None if tiles is None else list(tiles),
+        "products": None if products is None else list(products),
         "time_from": time_from,
         "time_to": time_to,
         "own_hash": hashes.get("s4c_mdb1"),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from s4c_lib.catalog.database import Database
+from s4c_lib.catalog.lock_session import lock_session
 from s4c_lib.errors import ConflictError
-
-_KEY = "hashtextextended('s4c only one ' || :what, 0)"
 
 
 @contextmanager
@@ -22,17 +20,11 @@ def only_one(database: Database, what: str) -> Iterator[None]:
     ------
     ConflictError : another process holds it.
     """
-    with database.begin() as connection:  # says in our words that the database is away
-        connection.execute(text("SELECT 1"))
-    with database.engine.connect() as connection:
-        held = connection.execute(text(f"SELECT pg_try_advisory_lock({_KEY})"), {"what": what}).scalar_one()
-        connection.commit()  # the lock belongs to the session; no transaction stays open for hours
+    with lock_session(database) as connection:
+        held = connection.execute(
+            text("SELECT pg_try_advisory_lock(hashtextextended('s4c only one ' || :what, 0))"), {"what": what}
+        ).scalar_one()
+        connection.commit()
         if not held:
             raise ConflictError(f"Another {what} is under way.", hint="wait until it ends")
-        try:
-            yield
-        finally:
-            # Where that fails the session is over, and its lock with it.
-            with suppress(DBAPIError):
-                connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"), {"what": what})
-            connection.invalidate()
+        yield

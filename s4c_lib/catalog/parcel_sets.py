@@ -123,7 +123,7 @@ def import_lock(database: Database, site_id: int, year: int, *, wait_seconds: fl
 
     Raises
     ------
-    ConflictError : another import takes longer than that.
+    ConflictError : another import takes longer than that, or the site is being deleted.
     DatabaseUnavailableError : the server cannot be reached, or went away meanwhile.
     """
     with database.begin() as connection:
@@ -143,7 +143,23 @@ def import_lock(database: Database, site_id: int, year: int, *, wait_seconds: fl
                 f"Another import of the declarations of {year} runs since more than {wait_seconds:g} s.",
                 hint="wait for it to end",
             ) from error
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:key, 0))"), {"key": f"imports {site_id}"}
+        )
+        with database.begin() as short:
+            statement = text("SELECT deleting_since IS NOT NULL FROM s4c.site WHERE id = :id")
+            deleting = short.execute(statement, {"id": site_id}).scalar_one_or_none()
+        if deleting:
+            raise ConflictError("The site is being deleted; nothing is imported into it.")
         yield
+
+
+def import_under_way(connection: Connection, site_id: int) -> bool:
+    """Tell whether a process imports declarations of a site."""
+    free = connection.execute(
+        text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"imports {site_id}"}
+    ).scalar_one()
+    return not free
 
 
 def activate(connection: Connection, new: NewParcelSet, site_folder: Path, *, actor: str) -> ParcelSet:

@@ -13,8 +13,6 @@ from s4c_lib.catalog.parcel_copy import BATCH_ROWS, copy_errors, copy_in, copy_o
 from s4c_lib.errors import InputError
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from s4c_lib.catalog.parcel_sets import ParcelSet
 
 PARCEL_COLUMNS: Final[Mapping[str, str]] = {
@@ -253,15 +251,3 @@ def read_parcels(
     values: dict[str, int | str] = {"site": parcel_set.site_id, "year": parcel_set.year, "set": parcel_set.id}
     values |= {"lut": lut_version or 0, "processor": processor or ""}
     return copy_out(connection, query, values, kinds)
-
-
-def read_geodataframe(
-    connection: Connection, parcel_set: ParcelSet, columns: Sequence[str] | None = None, **more: Any
-) -> gpd.GeoDataFrame:
-    """Return the parcels of a version for maps and geometry work; as `read_parcels`, with ``geom`` in any case."""
-    import geopandas as gpd
-
-    names = list(PARCEL_COLUMNS if columns is None else columns)
-    table = read_parcels(connection, parcel_set, names if "geom" in names else [*names, "geom"], **more)
-    geometry = gpd.GeoSeries.from_wkb(table["geom"].to_numpy(), crs=parcel_set.crs_wkt)
-    return gpd.GeoDataFrame(table.drop_columns(["geom"]).to_pandas(), geometry=geometry)

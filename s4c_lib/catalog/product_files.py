@@ -13,9 +13,9 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.products import ProductFile
-from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.catalog.vocabulary import L4_PROCESSORS, PRODUCT_TYPES
 
-_RESULTS: Final = [PRODUCT_TYPES[name] for name in ("s4c_l4a", "s4c_l4b", "s4c_l4c")]
+_RESULTS: Final = [PRODUCT_TYPES[name] for name in L4_PROCESSORS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.geometry import bound, geometry_parameter
 from s4c_lib.catalog.vocabulary import PROCESSORS, PRODUCT_TYPES, SATELLITES, satellite_name, satellite_numbers
-from s4c_lib.errors import NotFoundError
+from s4c_lib.errors import LeaseLostError, NotFoundError
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -296,6 +296,18 @@ def get_product(connection: Connection, product_id: int) -> Product:
     if row is None:
         raise NotFoundError(f"There is no product {product_id}.", hint="'s4c products list SITE' names them")
     return _product(row)
+
+
+def require_in_force(connection: Connection, product_id: int) -> None:
+    """Make sure that a product is in force, and stays so until the transaction ends.
+
+    Raises
+    ------
+    LeaseLostError : it was superseded or withdrawn: nothing may be registered that was made of it.
+    """
+    statement = text("SELECT 1 FROM s4c.product WHERE id = :id AND state = 'active' FOR SHARE")
+    if connection.execute(statement, {"id": product_id}).one_or_none() is None:
+        raise LeaseLostError(f"Product {product_id} is not in force any more.")
 
 
 def share_with_site(connection: Connection, site_id: int) -> int:

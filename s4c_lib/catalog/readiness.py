@@ -14,12 +14,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from s4c_lib.catalog.auxdata import season_inputs
+from s4c_lib.catalog.choice_checks import chosen_products
 from s4c_lib.catalog.readiness_acquisitions import acquired, failures, searched
 from s4c_lib.catalog.readiness_derived import derived
 from s4c_lib.catalog.readiness_given import given, order
 from s4c_lib.catalog.readiness_rules import JudgedRun, RuleResult, look_back_days, season_hashes
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.waivers import Waiver, waivers_of_run
+from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.parameters import Snapshot
 from s4c_lib.processors import PROCESSORS
 from s4c_lib.scheduling.dates import Phase
@@ -95,6 +97,8 @@ def evaluate(
     now: datetime,
     snapshot: Snapshot,
     phase: Phase | None = None,
+    without_waiting: bool = False,
+    chosen: ChosenInputs | None = None,
 ) -> Readiness:
     """Judge whether the inputs of a run for [interval_start, as_of] are there.
 
@@ -103,29 +107,25 @@ def evaluate(
     due : when the run was due; the deadline of a current season counts from it.
     now : moment of the judgement, UTC.
     phase : phase of the season the run is judged by; the present one by default.
+    without_waiting : an operator has it start on what is there, as after a deadline; R4 and R5 hold all the same.
+    chosen : what a user restricts the run to. Of chosen products only their statistics are waited for.
     """
     phase = phase or phase_of(season, snapshot, now.date())
     made_with = season_hashes(connection, season, now.date())
-    run = JudgedRun(season, processor, interval_start, as_of, snapshot, phase, made_with, now.date())
-    satellites = required_satellites(processor, snapshot)
-    soft = [name for name in PROCESSORS[processor].soft_satellites if snapshot[f"{name}.enabled"]]
+    chosen = chosen or ChosenInputs()
+    run = JudgedRun(season, processor, interval_start, as_of, snapshot, phase, made_with, now.date(), chosen)
     uploads = season_inputs(connection, season)
-    parcels = uploads.parcel_set_id
-    inputs = [
-        *[searched(connection, run, satellite) for satellite in satellites],
-        *[acquired(connection, run, satellite) for satellite in satellites],
-        *[acquired(connection, run, satellite).soft() for satellite in soft],
-        *[derived(connection, run, satellite, parcels) for satellite in satellites],
-        *[derived(connection, run, satellite, parcels).soft() for satellite in soft],
-        failures(connection, run, satellites, parcels),
-    ]
+    if chosen.products:
+        inputs = [chosen_products(connection, chosen, processor, snapshot, uploads.parcel_set_id)]
+    else:
+        inputs = _acquired_and_derived(connection, run, uploads.parcel_set_id)
     # no deadline lets a run start without what users give, or before its turn
     never_expire = (given(run, uploads), order(connection, run))
     deadline = None
     if phase is Phase.CURRENT:
         deadline = due + timedelta(days=float(snapshot["readiness.max_wait_days"]))
     complete = all(rule.ok for rule in inputs)
-    overdue = deadline is not None and now >= deadline
+    overdue = without_waiting or (deadline is not None and now >= deadline)
     return Readiness(
         rules=(*inputs, *never_expire),
         deadline=deadline,
@@ -133,6 +133,20 @@ def evaluate(
         ready=all(rule.ok for rule in never_expire) and (complete or overdue),
         waivers=tuple(waivers_of_run(connection, season.id, processor, interval_start, as_of)),
     )
+
+
+def _acquired_and_derived(connection: Connection, run: JudgedRun, parcels: int | None) -> list[RuleResult]:
+    """Judge R1, R2, R3 and R6."""
+    satellites = required_satellites(run.processor, run.snapshot)
+    soft = [name for name in PROCESSORS[run.processor].soft_satellites if run.snapshot[f"{name}.enabled"]]
+    return [
+        *[searched(connection, run, satellite) for satellite in satellites],
+        *[acquired(connection, run, satellite) for satellite in satellites],
+        *[acquired(connection, run, satellite).soft() for satellite in soft],
+        *[derived(connection, run, satellite, parcels) for satellite in satellites],
+        *[derived(connection, run, satellite, parcels).soft() for satellite in soft],
+        failures(connection, run, satellites, parcels),
+    ]
 
 
 def phase_of(season: Season, snapshot: Snapshot, today: date) -> Phase:

@@ -64,6 +64,7 @@ _OPTICAL_MISSING = f"""
                                  OR (h.satellite_id IN (2, 4) AND ST_Intersects(h.footprint, t.footprint)))
         WHERE h.state = 'active' AND h.product_id NOT IN (SELECT product_id FROM waived)
           AND (cardinality(CAST(:tiles AS text[])) = 0 OR t.tile = ANY(CAST(:tiles AS text[])))
+          AND (cardinality(CAST(:chosen_tiles AS text[])) = 0 OR t.tile = ANY(CAST(:chosen_tiles AS text[])))
     ), vegetation AS MATERIALIZED (
         SELECT i.input_product_id, q.id, q.name, q.state, q.tiles
         FROM s4c.product q
@@ -129,6 +130,7 @@ _RADAR_MISSING = f"""
         LEFT JOIN have v ON v.product_id = h.product_id
         WHERE h.state = 'active' AND :parcel_set_id IS NOT NULL
           AND position(w.polarisation IN upper(h.polarisation)) > 0
+          AND (cardinality(CAST(:chosen_tiles AS text[])) = 0 OR h.tiles && CAST(:chosen_tiles AS text[]))
           AND h.product_id NOT IN (SELECT product_id FROM waived)
           AND h.product_id NOT IN (SELECT product_id FROM no_statistics)
           AND w.variable <> ALL(coalesce(v.variables, '{{}}'))

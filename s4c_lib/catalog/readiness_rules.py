@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from s4c_lib.catalog.config_values import snapshot as resolve_snapshot
 from s4c_lib.catalog.seasons import Season, season_processors
 from s4c_lib.catalog.vocabulary import satellite_numbers
+from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.parameters import Snapshot
 from s4c_lib.scheduling.dates import Phase, midnight
 
@@ -41,6 +42,7 @@ class JudgedRun:
     ----------
     made_with : hash of the season's parameters of L3B (``l3b``) and of statistics (``s4c_mdb1``).
     today : day of the judgement.
+    chosen : what a user restricts the run to; acquisitions over its tiles count.
     """
 
     season: Season
@@ -51,6 +53,7 @@ class JudgedRun:
     phase: Phase
     made_with: Mapping[str, str]
     today: date
+    chosen: ChosenInputs = field(default_factory=ChosenInputs)
 
     def values(self, *satellites: str, look_back: int = 0) -> Mapping[str, Any]:
         """Return the values of `IN_INTERVAL`.
@@ -67,6 +70,7 @@ class JudgedRun:
             "satellites": satellite_numbers(satellites),
             "first": midnight(self.interval_start - timedelta(days=look_back)),
             "stop": midnight(self.as_of + timedelta(days=1)),
+            "chosen_tiles": list(self.chosen.tiles),
         }
 
 
@@ -74,13 +78,17 @@ IN_INTERVAL: Final = """
     FROM s4c.acquisition a JOIN s4c.site_acquisition m ON m.acquisition_id = a.id
     WHERE m.site_id = :site_id AND m.relevance = 'selected' AND a.satellite_id = ANY(:satellites)
       AND a.sensing_start >= :first AND a.sensing_start < :stop
+      AND (cardinality(CAST(:chosen_tiles AS text[])) = 0 OR a.tiles && CAST(:chosen_tiles AS text[])
+           OR (a.tiles = '{}' AND EXISTS (
+               SELECT 1 FROM s4c.site_tile t WHERE t.site_id = :site_id AND t.tile = ANY(CAST(:chosen_tiles AS text[]))
+                 AND ST_Intersects(a.footprint, t.footprint))))
       AND NOT EXISTS (
           SELECT 1 FROM s4c.waiver w JOIN s4c.processor p ON p.id = w.processor_id
           WHERE w.season_id = :season_id AND p.short_name = :processor AND w.withdrawn_at IS NULL
             AND w.acquisition_id = a.id
       )
 """
-"""The acquisitions a site selects in an interval, but for those that are waived."""
+"""The acquisitions a site selects in an interval, over the tiles that were chosen, but for those that are waived."""
 
 
 def season_hashes(connection: Connection, season: Season, today: date) -> dict[str, str]:

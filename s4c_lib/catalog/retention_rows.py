@@ -131,6 +131,36 @@ def removed_set_folders(connection: Connection) -> list[str]:
     )
 
 
+def logs_of_units(connection: Connection) -> list[str]:
+    """Return the logs of what could not be made, of products apart: those lie with them."""
+    statement = text(
+        "SELECT DISTINCT log_path FROM s4c.acquisition_unit "
+        "WHERE log_path IS NOT NULL AND product_id IS NULL ORDER BY 1"
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def forget_logs(connection: Connection, paths: Sequence[str]) -> None:
+    """Say no more that there are logs which are gone."""
+    connection.execute(
+        text("UPDATE s4c.acquisition_unit SET log_path = NULL WHERE log_path = ANY(:paths)"), {"paths": list(paths)}
+    )
+
+
+def acquisitions_at_work(connection: Connection, now: datetime) -> set[int]:
+    """Return the acquisitions of which a unit is being made."""
+    statement = text(
+        "SELECT DISTINCT acquisition_id FROM s4c.acquisition_unit WHERE state = 'processing' AND lease_until > :now"
+    )
+    return set(connection.execute(statement, {"now": now}).scalars())
+
+
+def sites_ever(connection: Connection) -> list[str]:
+    """Return the short names of all sites, deleted ones too."""
+    statement = text("SELECT short_name FROM s4c.site UNION SELECT short_name FROM s4c.site_deletion ORDER BY 1")
+    return list(connection.execute(statement).scalars())
+
+
 def supersede_statistics_of_removed_sets(connection: Connection) -> int:
     """Take statistics of versions of declarations that are removed out of force; returns how many files that are."""
     statement = text(

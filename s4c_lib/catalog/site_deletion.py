@@ -14,9 +14,10 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog.keeping_rows import KIND_OF_TYPE, want_again
+from s4c_lib.catalog.keeping_rows import KIND_OF_TYPE
 from s4c_lib.catalog.products import share_with_site
 from s4c_lib.catalog.sites import Site
+from s4c_lib.catalog.wanted_again import want_again
 from s4c_lib.errors import ConflictError
 
 FILE_KINDS: Final = ("l1", "l2a", "s1", "l3b", "l4", "declarations", "statistics", "logs")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import source_state, source_usage
+from s4c_lib.catalog import source_state, source_usage, withdrawals
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.data_sources import sources_for
@@ -318,15 +318,22 @@ def force_retry(connection: Connection, acquisition_ids: Sequence[int], *, actor
     forget_faults(connection, acquisition_ids)
 
 
-def ignore_by_hand(connection: Connection, acquisition_ids: Sequence[int], *, actor: str, why: str) -> None:
+def ignore_by_hand(connection: Connection, acquisition_ids: Sequence[int], *, actor: str, why: str) -> list[int]:
     """Leave acquisitions out because an operator says so, until `force_retry`; no search brings them back.
+
+    What was made of processed ones leaves force, see `withdrawals`; returns the numbers of these products.
 
     Raises
     ------
-    TransitionError : one is being fetched or processed, or is processed already.
+    TransitionError : one is being fetched or processed. ConflictError : of one that is processed see `withdraw`.
     """
+    statement = text("SELECT id, state::text FROM s4c.acquisition WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
+    before = connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).all()
+    processed = [row.id for row in before if row.state == AcquisitionState.PROCESSED]
+    products = withdrawals.withdraw(connection, processed, actor=actor, why=why) if processed else []
     ignored = AcquisitionState.IGNORED
     transition(connection, acquisition_ids, ignored, actor=actor, reason=str(Reason.BY_HAND), error=why)
+    return products
 
 
 def downloaded(connection: Connection, site_id: int, satellites: Sequence[str]) -> list[Acquisition]:

@@ -102,6 +102,21 @@ def units_of(connection: Connection, acquisition_id: int) -> list[Unit]:
     return [unit_of(row) for row in connection.execute(statement, {"id": acquisition_id}).mappings()]
 
 
+def reopen_done(connection: Connection, acquisition_id: int) -> None:
+    """Make the units of an acquisition that are done pending again, with a fresh count of tries."""
+    connection.execute(
+        text(
+            """
+            UPDATE s4c.acquisition_unit
+            SET state = 'pending', attempts = 0, retryable = true, reason_code = NULL, failed_reason = NULL,
+                next_attempt_at = NULL, updated_at = clock_timestamp()
+            WHERE acquisition_id = :id AND state = 'done'
+            """
+        ),
+        {"id": acquisition_id},
+    )
+
+
 def heartbeat(connection: Connection, unit_id: int, *, owner: str, until: datetime) -> None:
     """Prolong the lease of a unit in work.
 

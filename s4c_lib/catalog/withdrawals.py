@@ -6,13 +6,13 @@ force with it (trigger ``product_superseded``), and retention leaves its files a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import product_events
-from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.catalog import product_events, units
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.errors import ConflictError
 
 _RAW_RADAR = ("s1_slc", "s1_grd")
@@ -93,18 +93,32 @@ def withdrawn(connection: Connection, acquisition_id: int) -> list[WithdrawnProd
     return [WithdrawnProduct(**row) for row in connection.execute(statement, {"id": acquisition_id}).mappings()]
 
 
-def take_back(connection: Connection, product_ids: Sequence[int], *, actor: str) -> None:
-    """Put withdrawn products in force again; their statistics are extracted again by the next ingest."""
+def take_back(connection: Connection, acquisition_id: int, *, exists: Callable[[str], bool], actor: str) -> bool:
+    """Put what was made of an acquisition that is left out in force again, and the acquisition back to processed.
+
+    Statistics are extracted again by the next ingest, and so is made what lacks its files.
+
+    Parameters
+    ----------
+    exists : tells whether a path is there.
+
+    Returns
+    -------
+    Whether it is processed again; if not, it has to be fetched, and its units are ready to work on what comes.
+    """
+    pieces = units.units_of(connection, acquisition_id)
+    found = withdrawn(connection, acquisition_id)
+    own = [one for one in found if one.product_type != "l3b"]
+    whole = [one.id for one in found if not one.has_files or exists(one.path)]
+    was_processed = bool(pieces) and units.rolled_up(pieces) is AcquisitionState.PROCESSED
+    made_nothing = not any(piece.state == "done" for piece in pieces)
+    if not was_processed or not (own or made_nothing) or any(one.id not in whole for one in own):
+        units.reopen_done(connection, acquisition_id)
+        return False
+    product_events.record(connection, whole, "taken_back", actor=actor, reason="the acquisition was taken back")
     connection.execute(
-        text(
-            "UPDATE s4c.product SET state = withdrawn_state, withdrawn_state = NULL "
-            "WHERE id = ANY(:ids) AND withdrawn_state IS NOT NULL"
-        ),
-        {"ids": list(product_ids)},
+        text("UPDATE s4c.product SET state = withdrawn_state, withdrawn_state = NULL WHERE id = ANY(:ids)"),
+        {"ids": whole},
     )
-    product_events.record(connection, product_ids, "taken_back", actor=actor, reason="the acquisition was taken back")
-
-
-def is_own(product: WithdrawnProduct) -> bool:
-    """Tell whether a product was made of the acquisition itself, and not of such a product."""
-    return PRODUCT_TYPES[product.product_type] != PRODUCT_TYPES["l3b"]
+    transition(connection, [acquisition_id], AcquisitionState.PROCESSED, actor=actor, reason="forced")
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,7 +147,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Tell the story of an acquisition: its history, its sites, its units, and what happens next."""
-    from s4c_lib.catalog import acquisitions, overview, s1_pairs, units
+    from s4c_lib.catalog import acquisitions, overview, product_events, s1_pairs, units
     from s4c_lib.catalog.acquisition_supply import supplies
     from s4c_lib.catalog.radar_units import pair_key
 
@@ -162,12 +163,13 @@ def explain(
         pieces = units.units_of(connection, item.id)
         pairs = s1_pairs.pairs_of(connection, [item.id])
         faults = overview.unit_faults(connection, item.id)
+        products = product_events.of_acquisition(connection, item.id)
         rasters = _radar_rasters(connection, item, members)
         record = record_of(item, supplies(connection, [item.id], now=session.now())[item.id], session.now())
     record.pop("relevance")
     if as_json:
         radar = {"pairs": pairs, "rasters": [{"site": site, **asdict(row)} for site, row in rasters]}
-        more = {"sites": members, "units": pieces, "faults": faults, **radar, "events": events}
+        more = {"sites": members, "units": pieces, "faults": faults, **radar, "products": products, "events": events}
         print_record({**record, **more}, as_json=True)
         return
     print_record(record, as_json=False)
@@ -186,6 +188,13 @@ def explain(
     if pieces:
         say()
         _print_units(pieces, {pair_key(pair.previous_id): pair for pair in pairs})
+    if products:
+        say()
+        print_table(
+            ("when", "product", "what", "who", "why"),
+            [(event.at, event.name, event.action.replace("_", " "), event.actor, event.reason) for event in products],
+            title="products",
+        )
     if rasters:
         say()
         print_table(
@@ -251,9 +260,10 @@ def retry(
     """Try failed, given-up or by hand left-out acquisitions again, with a fresh count of tries; all of them or none.
 
     Of one that is processed, the tiles and pairs that failed and the L3B and statistics that could not be made are
-    tried again; one whose products retention removed is fetched and processed again.
+    tried again; one whose products retention removed is fetched and processed again. What was left out after it was
+    processed is in force again at once if its files are still there.
     """
-    from s4c_lib.catalog import acquisitions, keeping_rows, overview, transfers, units
+    from s4c_lib.catalog import acquisitions, keeping_rows, overview, transfers, units, wanted_again, withdrawals
     from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 
     session = session_of(context)
@@ -266,16 +276,25 @@ def retry(
         transition(connection, unprocessed, AcquisitionState.DOWNLOADED, actor=session.actor, reason="forced")
         processed = [item.id for item in found if item.state is AcquisitionState.PROCESSED]
         again = sorted(keeping_rows.removed_products(connection, processed))
-        keeping_rows.want_again(connection, again, actor=session.actor)
+        wanted_again.want_again(connection, again, actor=session.actor)
         processed = [number for number in processed if number not in again]
         overview.reset_failed_derivations(connection, processed)
         overview.reset_failed_units(connection, processed)
         for number in processed:
             units.roll_up(connection, number, actor=session.actor)
-        fetched = [item.id for item in found if item.id not in (*unprocessed, *processed, *again)]
+        back = [
+            item.id
+            for item in found
+            if item.state is AcquisitionState.IGNORED
+            and withdrawals.take_back(connection, item.id, exists=os.path.exists, actor=session.actor)
+        ]
+        fetched = [item.id for item in found if item.id not in (*unprocessed, *processed, *again, *back)]
         if fetched:
             transfers.force_retry(connection, fetched, actor=session.actor)
-    say(f"{len(found)} acquisitions are tried again by the next ingest run")
+    if back:
+        say(f"{len(back)} acquisitions are used again; the next ingest run extracts their statistics")
+    if len(back) < len(found):
+        say(f"{len(found) - len(back)} acquisitions are tried again by the next ingest run")
 
 
 @app.command(
@@ -290,7 +309,9 @@ def ignore(
 ) -> None:
     """Leave acquisitions out of every site until they are retried; all of them or none.
 
-    What is being fetched or processed, or is processed already, cannot be left out.
+    What was made of one that is processed leaves force with its statistics: the next run of each product goes without
+    it. Its files stay, so that 's4c acquisitions retry' takes it back. What is being fetched or processed cannot be
+    left out, nor an SLC or GRD that is processed.
     """
     from s4c_lib.catalog import acquisitions, transfers
 
@@ -299,11 +320,13 @@ def ignore(
     session = session_of(context)
     with session.read() as connection:
         found = [acquisitions.get_acquisition(connection, number) for number in dict.fromkeys(ids)]
-        transfers.ignore_by_hand(
+        gone = transfers.ignore_by_hand(
             connection, [item.id for item in found], actor=session.actor, why=" ".join(reason.split())
         )
     for item in found:
         say(f"{item.id} {item.source_product_name}: was {item.state}, is left out now")
+    if gone:
+        note(f"{len(gone)} products made of them left force; runs from now on go without them")
     numbers = " ".join(str(item.id) for item in found)
     note(f"no search brings them back; 's4c acquisitions retry {numbers}' does")
 

@@ -15,6 +15,7 @@ from s4c_lib.catalog.overview import server_facts
 from s4c_lib.catalog.seasons import list_seasons, season_processors
 from s4c_lib.catalog.sites import list_sites
 from s4c_lib.cli.check import Check, Verdict
+from s4c_lib.cli.checks_files import check_files
 from s4c_lib.cli.checks_radar import check_radar
 from s4c_lib.cli.checks_sources import check_sources
 from s4c_lib.cli.session import Session
@@ -45,7 +46,7 @@ def check_all(session: Session) -> list[Check]:
     found += _manifest(session, manifest)
     found += _airflow(session, manifest)
     if usable:
-        found += [*_storage(session), *check_sources(session), *_products(session)]
+        found += [*_storage(session), *check_files(session), *check_sources(session), *_products(session)]
     return found
 
 

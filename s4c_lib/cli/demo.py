@@ -71,6 +71,7 @@ def demo(
     say("and go on with:")
     for command, what in (
         ("make up", "the same system, left running: prints the address of its user interface, user and password"),
+        ('eval "$(make -s env)"', "gives a shell the command s4c and its addresses; then:"),
         (f"s4c acquisitions list {SITE} {SEASON}", "every acquisition, what happened and what happens next"),
         (f"s4c products list {SITE} --type s4c_l4a", "products with their folders"),
         (f"s4c season readiness {SITE} {SEASON}", "what each processor still waits for"),

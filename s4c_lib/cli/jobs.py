@@ -109,6 +109,7 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
         season = season_by_id(connection, job.season_id)
     found = {"site": season.site, "season": season.short_name, **record(job)}
     details = {
+        "inputs_complete": job.inputs_complete,
         "requested_by": job.requested_by,
         "dag": job.airflow_dag_id,
         "options": {key: value for key, value in job.params.items() if value not in (None, {}, [])},

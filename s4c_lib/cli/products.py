@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s4c_lib.cli import products_export
+from s4c_lib.cli import products_check, products_export
 from s4c_lib.cli.acquisitions import check_choices
 from s4c_lib.cli.options import AsJson, FromDay, OfOrbits, OfSatellites, OfTiles, SiteName, ToDay, examples, noun
 from s4c_lib.cli.output import note, plain, print_record, print_records, print_table, say, size
@@ -16,6 +16,7 @@ from s4c_lib.errors import InputError
 
 app = noun("Products in force.")
 products_export.register(app)
+products_check.register(app)
 
 
 @app.command(
@@ -84,16 +85,24 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a product: where it lies, what it was made from, its files."""
-    from s4c_lib.catalog import products
+    from s4c_lib.catalog import product_events, products
 
     with session_of(context).read() as connection:
         found = products.get_product(connection, number)
+        events = product_events.of_product(connection, number)
         inputs = products.inputs_of(connection, number)
         files = products.files_of(connection, number)
     if as_json:
-        print_record({**plain(found), "inputs": inputs, "files": files}, as_json=True)
+        print_record({**plain(found), "inputs": inputs, "files": files, "events": events}, as_json=True)
         return
     print_record({**plain(found), "made_from": inputs, "files": found.files}, as_json=False)
+    if events:
+        say()
+        print_table(
+            ("when", "who", "what", "why"),
+            [(event.at, event.actor, event.action.replace("_", " "), event.reason) for event in events],
+            title="history",
+        )
     if files:
         say()
         print_table(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from s4c_lib.cli.options import AsJson, SeasonName, SiteName, day, examples
+from s4c_lib.cli.options import AsJson, FromDay, SeasonName, SiteName, ToDay, examples
 from s4c_lib.cli.output import Step, note, print_record, print_records, progress
 from s4c_lib.cli.session import Session, named_season, session_of
 from s4c_lib.errors import InputError, NothingToDoError
@@ -50,8 +50,6 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--variable", metavar="VARIABLE", help="Only this variable, such as ndvi; repeatable."),
 ]
-First = Annotated[date | None, typer.Option("--from", parser=day, metavar="DATE", help="Sensed on this day or later.")]
-Last = Annotated[date | None, typer.Option("--to", parser=day, metavar="DATE", help="Sensed on this day or before.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -109,8 +107,8 @@ def export(
         Format, typer.Option("--format", help="csv and ipc of mdb1 and mdb2 come with their index files.")
     ] = Format.PARQUET,
     variables: Variables = None,
-    first: First = None,
-    last: Last = None,
+    first: FromDay = None,
+    last: ToDay = None,
     best_tile: Annotated[
         bool,
         typer.Option(
@@ -147,8 +145,8 @@ def series(
         typer.Argument(metavar="PARCEL", help="NewID, or the agency's identifier; new_id:12 or ori_id:12 if both fit."),
     ],
     variables: Variables = None,
-    first: First = None,
-    last: Last = None,
+    first: FromDay = None,
+    last: ToDay = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the series of one parcel: each pass with the tile that saw most of it."""

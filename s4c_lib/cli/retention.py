@@ -14,6 +14,7 @@ from s4c_lib.errors import StorageError
 
 if TYPE_CHECKING:
     from s4c_lib.retention import Planned
+    from s4c_lib.retention_outcome import Unneeded
 
 app = noun("Retention: which products and downloads are archived or removed, and when.")
 
@@ -27,7 +28,10 @@ def plan(
     each: Annotated[bool, typer.Option("--products", help="Each product and download, not their numbers.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the next night would archive and remove, and what keeps the rest. Nothing is changed."""
+    """Show what the next night would archive and remove, and what keeps the rest. Nothing is changed.
+
+    Without --site also what belongs to none: replaced versions, leftovers of failed work, old histories.
+    """
     from s4c_lib import retention
     from s4c_lib.catalog.sites import get_site
     from s4c_lib.retention_policy import Action
@@ -43,13 +47,18 @@ def plan(
         if name is None or name in one.verdict.item.sites
     ]
     records = [_each(one) for one in found] if each else _numbers(found)
+    tidied = [] if name is not None else retention.unneeded(session.database, now=session.now())
+    records += [_unneeded([one]) for one in tidied] if each else _unneeded_numbers(tidied)
     columns = {"sites": "sites", "kind": "kind", "action": "action"}
     columns |= {"name": "name", "due": "from"} if each else {"count": "count"}
     columns |= {"size": "size", "rule": "rule"}
     print_records(records, columns, as_json=as_json, none="nothing is stored yet")
     going = [one for one in found if one.verdict.action is not Action.NONE]
+    freed = sum(one.size_bytes for one in going) + sum(one.size_bytes for one in tidied)
+    more = sum(one.path is not None for one in tidied)
     note(
-        f"{len(going)} of {len(found)} would go, {size(sum(one.size_bytes for one in going))}; "
+        f"{len(going)} of {len(found)} products and downloads would go"
+        f"{f' and {more} leftovers' if more else ''}, {size(freed)}; "
         "'s4c retention run' or s4c__retention at night does it"
     )
 
@@ -95,20 +104,49 @@ def _numbers(found: list[Planned]) -> list[Mapping[str, Any]]:
     return records
 
 
+def _unneeded_numbers(found: list[Unneeded]) -> list[Mapping[str, Any]]:
+    groups: dict[tuple[str, str], list[Unneeded]] = {}
+    for one in found:
+        groups.setdefault((one.kind, one.rule), []).append(one)
+    return [_unneeded(same) for _, same in sorted(groups.items())]
+
+
+def _unneeded(same: list[Unneeded]) -> dict[str, Any]:
+    files, size_bytes = sum(one.files for one in same), sum(one.size_bytes for one in same)
+    only = same[0].path if len(same) == 1 else None
+    return {
+        "sites": [],
+        "kind": same[0].kind,
+        "action": "delete",
+        "name": None if only is None else only.name,
+        "count": sum(one.count for one in same),
+        "files": files,
+        "bytes": size_bytes,
+        "size": size(size_bytes) if files else None,
+        "rule": same[0].rule,
+        "path": None if only is None else str(only),
+    }
+
+
 @app.command(epilog=examples("s4c retention run"))
 def run(context: typer.Context, as_json: AsJson = False) -> None:
-    """Do now what s4c__retention does at night."""
+    """Do now what s4c__retention does at night: finish deletions, apply the policy, remove what nothing needs."""
     from s4c_lib import retention
+    from s4c_lib.deletion import finish_deletions
 
     session = session_of(context)
+    finished = finish_deletions(session.database, session.settings, now=session.now())
+    for text in finished.lines:
+        note(text)
+    if finished.lines:
+        session.export()
     outcome = retention.apply(session.database, now=session.now(), actor=session.actor, progress=note)
-    for text in outcome.faults:
+    faults = [*finished.faults, *outcome.faults]
+    for text in faults:
         warn(text)
     print_record(outcome.counts() if as_json else _worded(outcome.counts()), as_json=as_json)
-    if outcome.failed:
-        raise StorageError(
-            f"{outcome.failed} could not be archived or removed.", hint="repair what is named above and run it again"
-        )
+    if faults:
+        raise StorageError(f"{len(faults)} could not be done.", hint="repair what is named above and run it again")
 
 
 def _worded(counts: Mapping[str, int]) -> dict[str, Any]:

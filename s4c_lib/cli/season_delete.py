@@ -54,8 +54,8 @@ def delete(
     print_record(_record(season.site, season.short_name, done, deleted=not done.waits_for), as_json=as_json)
     if done.waits_for:
         raise ConflictError(
-            f"Season {season.site}/{season.short_name} is being deleted, but job {done.waits_for[0]} is running.",
-            hint="s4c__retention goes on when it has ended, or repeat this command",
+            f"Season {season.site}/{season.short_name} is being deleted, but {done.waits_for[0]} is under way.",
+            hint="when it has ended, repeat this command, or leave it to s4c__retention",
         )
     note(f"season {season.short_name} of site {season.site} is deleted; retention looks after its products")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from s4c_lib.cli.output import note, print_record, print_table, say
+from s4c_lib.scheduling.schedules import CatchupPolicy, catch_up
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from s4c_lib.catalog.seasons import Season
@@ -16,11 +19,13 @@ if TYPE_CHECKING:
     from s4c_lib.parameters import Snapshot
 
 _MOST_DATES = 14
+_POLICIES = (CatchupPolicy.FINAL_ONLY, CatchupPolicy.REPLAY_ALL)
 
 
 def preview(connection: Connection, site: Site, season: Season, today: date) -> dict[str, Any]:
     """Return a season with its computed run dates and query windows."""
     from s4c_lib.catalog.config_values import snapshot
+    from s4c_lib.catalog.manifest_export import ingest_interval
     from s4c_lib.catalog.seasons import season_processors
     from s4c_lib.scheduling.schedules import occurrences, runs
 
@@ -38,6 +43,7 @@ def preview(connection: Connection, site: Site, season: Season, today: date) -> 
                 "last_due": max((day for day in due if day <= today), default=None),
                 "next_due": min((day for day in due if day > today), default=None),
                 "runs": due,
+                "backfill": {policy: kept for policy in _POLICIES if (kept := _from_to(due, today, policy))},
                 "too_early": len(occurrences(entry.schedule, season.dates, grace)) - len(due),
             }
         )
@@ -58,6 +64,7 @@ def preview(connection: Connection, site: Site, season: Season, today: date) -> 
         **season_record(season),
         "phase": phase,
         "served_until": season.dates.horizon(grace),
+        "ingest_backfill": ingest_interval(season, parameters),
         "processors": processors,
         "windows": windows,
     }
@@ -95,7 +102,10 @@ def print_preview(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_record(found, as_json=True)
         return
-    print_record({key: value for key, value in found.items() if key not in {"processors", "windows"}}, as_json=False)
+    print_record(
+        {key: value for key, value in found.items() if key not in {"processors", "windows", "ingest_backfill"}},
+        as_json=False,
+    )
     headings = ("processor", "enabled", "schedule", "runs", "last due", "next due")
     rows = [
         (item["processor"], item["enabled"], item["schedule"], len(item["runs"]), item["last_due"], item["next_due"])
@@ -108,13 +118,28 @@ def print_preview(found: dict[str, Any], *, as_json: bool) -> None:
         say(f"  {item['processor']}: {_dates(item['runs'])}")
         if item["too_early"]:
             say(f"    {item['too_early']} earlier dates are left out: in its first 30 days a season says nothing yet")
+        if item["backfill"]:
+            say(f"    backfill in Airflow: {'; '.join(_words(*of) for of in item['backfill'].items())}")
     say()
     print_table(
         ("satellite", "searched from", "to", "query windows", "begun"),
         [(item["satellite"], item["from"], item["to"], item["windows"], item["begun"]) for item in found["windows"]],
     )
+    first, after_last = found["ingest_backfill"]
+    say(f"  backfill of ingest in Airflow: From {first} To {after_last}")
     if found["phase"] == "past":
         note(f"the season is past: 's4c season backfill {found['site']} {found['season']}' runs it")
+
+
+def _from_to(due: Sequence[date], today: date, policy: CatchupPolicy) -> tuple[date, date] | None:
+    """Return *From* and *To* of Airflow's form for the dates that are due by now; it does not know the policies."""
+    kept, _ = catch_up(due, today + timedelta(days=1), policy)
+    return (kept[0], kept[-1]) if kept else None
+
+
+def _words(policy: CatchupPolicy, days: tuple[date, date]) -> str:
+    first, last = days
+    return f"{policy} From and To {last}" if first == last else f"{policy} From {first} To {last}"
 
 
 def _dates(days: list[date]) -> str:

@@ -230,8 +230,8 @@ def delete(
     _print_deletion(_deletion_record(site, done, deleted=not done.waits_for), as_json)
     if done.waits_for:
         raise ConflictError(
-            f"Site {site.short_name!r} is being deleted, but job {done.waits_for[0]} is running.",
-            hint="s4c__retention goes on when it has ended, or repeat this command",
+            f"Site {site.short_name!r} is being deleted, but {done.waits_for[0]} is under way.",
+            hint="when it has ended, repeat this command, or leave it to s4c__retention",
         )
     note(f"site {site.short_name} is deleted")
 

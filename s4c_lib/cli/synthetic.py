@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +26,7 @@ from s4c_lib.cli.synthetic_options import (
     tile_names,
 )
 from s4c_lib.errors import InputError
+from s4c_lib.preprocessing.parallelism import usable_cpus
 from s4c_lib.synthetic import defaults
 
 app = noun("Seasons that were never observed: real formats, known truth. See docs/synthetic.md.")
@@ -94,7 +94,7 @@ def make(
     )
     began = time.monotonic()
     with progress("passes") as step:
-        made = make_season(out, options, workers=workers or _cores(), overwrite=overwrite, progress=step)
+        made = make_season(out, options, workers=workers or usable_cpus(), overwrite=overwrite, progress=step)
     print_record(
         {
             "folder": str(made.root),
@@ -158,7 +158,7 @@ def series(
     )
     began = time.monotonic()
     with progress("chunks") as step:
-        made = make_series(out, options, workers=workers or _cores(), overwrite=overwrite, progress=step)
+        made = make_series(out, options, workers=workers or usable_cpus(), overwrite=overwrite, progress=step)
     print_record(
         {
             "folder": str(made.root),
@@ -201,7 +201,3 @@ def declarations(
 synthetic_pictures.register(app)
 synthetic_serve.register(app)
 synthetic_score.register(app)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

@@ -7,7 +7,6 @@ Columns are bound by it everywhere and never by position (D-12).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -89,11 +88,3 @@ def table_of(name: str) -> str:
     if radar is None:
         return FURTHER
     return SAR_MAIN if radar["period"] == "W" else SAR_TEMP
-
-
-def families_of(names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Columns of each family, in the order in which they come first."""
-    found: dict[str, list[int]] = {}
-    for column, name in enumerate(names):
-        found.setdefault(family_of(name), []).append(column)
-    return {family: tuple(columns) for family, columns in found.items()}

@@ -58,7 +58,7 @@ class FeatureTable:
     parcel_id : int64 (parcels,), ascending.
     names : of the features, as in l4a-crop-type.md 6.5; of each of Sen4CAP's tables means first, then deviations.
     values : float32 (parcels, features), row-major; NaN where a parcel has no observation for the whole family of a
-        column (`feature_names.families_of`): gaps in time are filled.
+        column (`feature_names.family_of`): gaps in time are filled.
     dates : days of the optical features.
     gap_days : int16 (parcels, dates), days from each date to the nearest valid observation, -1 where a parcel has none.
         Quality information, not a feature. None where it is not known.

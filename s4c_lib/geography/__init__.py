@@ -1,1 +1,1 @@
-"""Sentinel-2 tiles and the extent of a site: pure geometry, no database."""
+"""Where things are: site extents and their uploads, MGRS squares, Sentinel-2 tiles, pixel grids; no database."""

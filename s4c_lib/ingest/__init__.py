@@ -1,1 +1,1 @@
-"""The ingest steps: query, select, fetch, register. Airflow tasks and the command line call these."""
+"""The steps of an ingest, from search to statistics of parcels. Airflow tasks and the command line call these."""

@@ -1,4 +1,4 @@
-"""Whether an ingest has anything to do, and its steps in a row for the command line and for tests."""
+"""The steps of an ingest by name, whether there is anything to do, and all steps in a row for the command line."""
 
 from __future__ import annotations
 

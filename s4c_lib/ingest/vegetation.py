@@ -86,6 +86,7 @@ def run_vegetation(
         scene = read_scene(Path(source.full_path), tile=piece.tile, on_grid_of=tile if landsat else None)
         made = make_l3b(scene, folder, options, site=context.site.short_name, now=clock())
         with database.begin() as connection:
+            products.require_in_force(connection, source.id)
             product_id = products.register(
                 connection, _new_product(made, source, piece, job_id), site_ids=[context.site.id]
             )

@@ -32,6 +32,7 @@ from s4c_lib.l4.declared import Declared
 from s4c_lib.parcels.crop_lut import CropLut
 from s4c_lib.scheduling.dates import midnight
 from s4c_lib.season_run import NoResultError, ResultProduct, RunResult, SeasonRun
+from s4c_lib.statistics.observation_table import RADAR_VARIABLES
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -54,7 +55,6 @@ COLUMNS: Final = (
 """Columns of the declarations that the product shows (section 11)."""
 
 _PARTIALS: Final = "l4a_partial_features"
-_RADAR: Final = ("vv", "vh", "coherence_vv", "coherence_vh")
 _SCHEDULED: Final = ("scheduled", "backfill")
 
 
@@ -181,8 +181,8 @@ def _tiles_without(
     tiles: Sequence[str], files: Sequence[MarkerFile], parcels: CropParcels, settings: FeatureSettings
 ) -> dict[str, list[str]]:
     """Tiles of the site that lack something (AC-22); they do not stop a run."""
-    radar = {file.tile for file in files if file.variable in _RADAR}
-    optical = {file.tile for file in files if file.variable not in _RADAR}
+    radar = {file.tile for file in files if file.variable in RADAR_VARIABLES}
+    optical = {file.tile for file in files if file.variable not in RADAR_VARIABLES}
     inhabited = set() if parcels.tile is None else set(parcels.tile.tolist())
     found = {"parcels": [name for name in tiles if name not in inhabited]}
     if settings.optical:

@@ -101,6 +101,7 @@ class Parameter:
     minimum, maximum : bounds of a number or of each number of a list; included unless ``exclusive``.
     choices : the only values allowed, of each item in a list.
     pattern : regular expression that a text, or each text of a list, matches as a whole.
+    pattern_words : the pattern in words, for those who get it wrong; needed with ``pattern``.
     optional : None ("not set") is a value.
     processors : processors that read it.
     hashed : changing it changes results, so it counts in the configuration hash of these processors.
@@ -120,6 +121,7 @@ class Parameter:
     exclusive: bool = False
     choices: tuple[str | int, ...] = ()
     pattern: str = ""
+    pattern_words: str = ""
     optional: bool = False
     scopes: tuple[Scope, ...] = EVERY_SCOPE
     processors: tuple[str, ...] = ()
@@ -150,7 +152,7 @@ class Parameter:
             return f"{'above' if self.exclusive else 'at least'} {low}"
         if high:
             return f"{'below' if self.exclusive else 'at most'} {high}"
-        return f"matches {self.pattern}" if self.pattern else ""
+        return self.pattern_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def _row(parameter: Parameter) -> str:
         parameter.unit,
         _default(parameter),
         ", ".join(_value(one.value) for one in parameter.variants if one.on == "profile"),
-        parameter.bounds if parameter.choices or not parameter.pattern else f"`{parameter.pattern}`",
+        parameter.bounds,
         ", ".join(parameter.scopes),
         parameter.description + _marks(parameter),
         ", ".join(f"`{alias}`" for alias in parameter.aliases),

@@ -50,7 +50,8 @@ def _single(parameter: Parameter) -> dict[str, Any]:
     if parameter.choices:
         schema["enum"] = list(parameter.choices)
     if parameter.pattern:
-        schema["pattern"] = f"^(?:{parameter.pattern})$"
+        # like a pattern, but whoever gets it wrong is told the words, not the regular expression
+        schema |= {"if": {"pattern": f"^(?:{parameter.pattern})$"}, "else": {"const": parameter.pattern_words}}
     suffix = {True: ("exclusiveMinimum", "exclusiveMaximum"), False: ("minimum", "maximum")}[parameter.exclusive]
     for name, limit in zip(suffix, (parameter.minimum, parameter.maximum), strict=True):
         if limit is not None:

@@ -169,7 +169,7 @@ def _text(parameter: Parameter, raw: object) -> str:
     if not text or any(ord(character) < 32 for character in text):
         raise _UnfitError("must be a text of one line")
     if parameter.pattern and not re.fullmatch(parameter.pattern, text):
-        raise _UnfitError(f"must match {parameter.pattern}")
+        raise _UnfitError(f"must be {parameter.pattern_words}")
     return text
 
 

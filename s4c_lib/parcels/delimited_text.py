@@ -20,8 +20,6 @@ from s4c_lib.parcels.findings import Finding, Severity, finding
 
 DELIMITERS: Final = (";", ",", "\t", "|")
 _BATCH: Final = 20_000
-_FIELD_LIMIT: Final = 131_072
-"""Longest value; a quote that is never closed would otherwise swallow the rest of the file."""
 _BYTE_ORDER_MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe", "utf-16"),
@@ -112,6 +110,7 @@ def read_delimited(
     text, encoding = decode_text(content, country)
     names = {name.casefold(): name for name in known}
     delimiter = max(delimiters, key=lambda one: _known_names(text, one, names))
+    # It refuses values of more than 131 072 characters, so that a quote never closed does not swallow the file.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[int] = []
     overlong: list[tuple[int, int]] = []

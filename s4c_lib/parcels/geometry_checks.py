@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -147,23 +147,6 @@ def shared_ground(
     exact = geometry if profile == "reference" else plane
     groups = duplicate_groups(exact, profile=profile, unit=unit, threads=threads)
     return SharedGround(pairs, pairs.above(overlap_threshold), groups)
-
-
-def with_shared_ground(facts: GeometryFacts, ground: SharedGround, position: npt.NDArray[np.intp]) -> GeometryFacts:
-    """Facts of some parcels with the overlaps and duplicates found in a larger set.
-
-    Parameters
-    ----------
-    position : int (parcels,), where each parcel of ``facts`` stands in the larger set.
-    """
-    group = ground.duplic_group[position]
-    return replace(
-        facts,
-        overlap_amount=ground.pairs.amount[position],
-        overlap=ground.overlap[position],
-        duplic=group > 0,
-        duplic_group=group,
-    )
 
 
 def _reference_measures(geometry: Objects, crs: CRS, threads: int) -> Measures:

@@ -44,7 +44,6 @@ class Change(StrEnum):
 CHANGES: Final = tuple(Change)
 STILL_DELETED: Final = -1
 """Code of a parcel that was deleted before and stays so."""
-_EXTRACTED: Final = (Change.NEW, Change.MINOR, Change.MAJOR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,11 +113,6 @@ class NextVersion:
         """Parcels of each class, in the order of `Change`."""
         found = np.bincount(self.change[self.change >= 0], minlength=len(CHANGES))
         return {str(name): int(number) for name, number in zip(CHANGES, found, strict=True)}
-
-    @property
-    def needs_statistics(self) -> npt.NDArray[np.bool_]:
-        """Whose statistics are extracted again: new, minor and major; bool (parcels,)."""
-        return np.isin(self.change, [CHANGES.index(name) for name in _EXTRACTED])
 
     @property
     def change_names(self) -> Objects:

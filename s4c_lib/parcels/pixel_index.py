@@ -85,10 +85,6 @@ class PixelIndex:
         np.cumsum(self.count, out=offsets[1:])
         return offsets, _spread(self.start, self.length)
 
-    def row_spans(self) -> tuple[Int32, Int32]:
-        """First and last row of each parcel: who has a part in a block of rows."""
-        return self.start[self.offsets[:-1]] // self.grid.columns, self.start[self.offsets[1:] - 1] // self.grid.columns
-
     def select(self, parcel_id: npt.ArrayLike) -> PixelIndex:
         """The index of some parcels only, such as those with new borders; numbers without pixels add nothing."""
         there = np.isin(self.parcel_id, np.asarray(parcel_id))

@@ -20,13 +20,12 @@ _EVER: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gaps:
-    """S1GAPS, H_S1GAPS, P_S1GAPS, H_W_S1GAPS by row (weeks, or NR); and whether they make a result uncertain."""
+    """S1GAPS, H_S1GAPS, P_S1GAPS, H_W_S1GAPS by row (weeks, or NR); and whether they make the verdict uncertain."""
 
     season: Int32
     harvest_period: Int32
     practice_period: Int32
     harvest: Int32
-    harvest_uncertain: Bools
     practice_uncertain: Bools
 
 
@@ -70,6 +69,5 @@ def count_gaps(series: WeeklySeries, h_end: Int64, harvest_week: Int64, limit: I
         harvest_period.astype(np.int32),
         practice_period.astype(np.int32),
         np.where(harvested, harvest, Marker.NR).astype(np.int32),
-        harvested & (harvest >= _MANY),
         practice_period >= _MANY,
     )

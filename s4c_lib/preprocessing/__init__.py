@@ -1,1 +1,1 @@
-"""From a delivered product to a published one: L2A executors, publication as COG, elevation for MAJA."""
+"""From a delivered product to a published one: L2A, ready-made or by a program; elevation; Sentinel-1 in `radar`."""

@@ -6,7 +6,6 @@ whether trying again makes sense. What it does raise is an interruption, or a fa
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +15,12 @@ from typing import Protocol
 
 from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError, Sen4capError, StorageError
 from s4c_lib.reasons import Reason
+from s4c_lib.sources.part_folder import is_disk_full
 
 # A verdict on the product or a fault of the set-up: the same input gives the same answer (preprocessing.md 1.3).
 NEVER_RETRIED = frozenset({Reason.TOO_CLOUDY, Reason.NO_VALID_PIXEL, Reason.NOTV, Reason.TILE_EMPTY, Reason.CONFIG})
 # Of these the product itself is the cause: it is rejected, nothing has failed.
 _VERDICTS = NEVER_RETRIED - {Reason.CONFIG}
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 Heartbeat = Callable[[float], None]
 """Called with the seconds a program has run so far; an exception raised in it ends the program."""
@@ -201,5 +200,5 @@ def reason_of(error: Sen4capError | OSError) -> Reason | None:
         case StorageError():
             return Reason.STORAGE
         case OSError():
-            return Reason.OUT_OF_DISK if error.errno in _NO_SPACE else Reason.STORAGE
+            return Reason.OUT_OF_DISK if is_disk_full(error) else Reason.STORAGE
     return None

@@ -7,7 +7,6 @@ once; everything else is made from the copies.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +32,7 @@ from s4c_lib.products.stac import (
     ItemDescription,
     build_item,
     cog_asset,
+    file_asset,
     grid_fields,
     item_document,
     percentage_fields,
@@ -252,7 +252,7 @@ class _Publication:
             return
         target = self.folder / layout.QUICKLOOK
         write_quicklook({name: self.folder / files[name] for name in COLOURS}, self.scene.bands, target)
-        self.assets[QUICKLOOK] = _file_asset(target, "Quicklook", ("overview",))
+        self.assets[QUICKLOOK] = file_asset(target, "Quicklook", ("overview",))
 
     def copy_metadata(self) -> None:
         """Copy the source's documents; one whose name is taken gets a number."""
@@ -262,7 +262,7 @@ class _Publication:
             name = own if own not in names else f"{len(names)}_{own}"
             write_whole(self.folder / name, document(path))
             names.append(name)
-            self.assets[f"metadata_{len(names)}"] = _file_asset(
+            self.assets[f"metadata_{len(names)}"] = file_asset(
                 self.folder / name, "Metadata of the source", ("metadata",)
             )
         self.metadata = tuple(names)
@@ -302,8 +302,3 @@ class _Publication:
             },
             created=now,
         )
-
-
-def _file_asset(path: Path, title: str, roles: tuple[str, ...]) -> ItemAsset:
-    content = path.read_bytes()
-    return ItemAsset(path.name, len(content), hashlib.sha256(content).hexdigest(), title, roles)

@@ -52,7 +52,13 @@ def remove_tree(folder: Path) -> None:
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
     elif folder.is_dir():
-        make_writable(folder)
+        # folders only: a file that goes may be a hard link, and the other name of it is not ours to change
+        _add_mode(folder, stat.S_IRWXU)
+        for directory, folders, _ in os.walk(folder):
+            for name in folders:
+                path = Path(directory, name)
+                if not path.is_symlink():
+                    _add_mode(path, stat.S_IRWXU)
         shutil.rmtree(folder)
 
 

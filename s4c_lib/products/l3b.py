@@ -5,7 +5,6 @@ Spec: l3b-and-markers.md 1, 2.3 and 2.4.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from s4c_lib.products.l3b_options import L3bOptions
 from s4c_lib.products.l3b_plan import L3bPlan, item_folder, plan_l3b
 from s4c_lib.products.l3b_rasters import Flags, L3bFiles, can_have_values, write_rasters
 from s4c_lib.products.replaced_folder import replaced_folder
-from s4c_lib.products.stac import ItemAsset, write_item
+from s4c_lib.products.stac import ItemAsset, file_asset, write_item
 from s4c_lib.products.thumbnail import write_thumbnail
 from s4c_lib.progress import Progress, silent
 from s4c_lib.readers.flags import Flag, flag_shares
@@ -101,7 +100,7 @@ def make_l3b(
             )
             document = unfinished / f"{plan.item_id}.json"
             write_item(item, document)
-            described = _asset_of(document, "STAC item", ("metadata",))
+            described = file_asset(document, "STAC item", ("metadata",))
     progress(grid.rows, grid.rows, plan.item_id)
     return L3bProduct(
         item_id=plan.item_id,
@@ -126,12 +125,7 @@ def _thumbnail(files: L3bFiles, plan: L3bPlan, folder: Path) -> ItemAsset:
     # NDVI where it is made: its colours are those that users know.
     path = folder / f"{plan.item_id}_thumb.webp"
     write_thumbnail(next(iter(files.values.values())).path, path)
-    return _asset_of(path, "Preview", ("thumbnail",))
-
-
-def _asset_of(path: Path, title: str, roles: tuple[str, ...]) -> ItemAsset:
-    content = path.read_bytes()
-    return ItemAsset(path.name, len(content), hashlib.sha256(content).hexdigest(), title, roles)
+    return file_asset(path, "Preview", ("thumbnail",))
 
 
 def _remove(files: L3bFiles) -> None:

@@ -64,10 +64,15 @@ def work_folder(target: Path) -> Iterator[Path]:
 
 def remove_leftovers(place: Path) -> list[Path]:
     """Remove the work folders of runs that were killed, and return which."""
-    found = sorted(path for path in place.iterdir() if path.name.startswith(".") and _PARTIAL in path.name)
+    found = sorted(path for path in place.iterdir() if is_work_folder(path.name))
     for path in found:
         shutil.rmtree(path)
     return found
+
+
+def is_work_folder(name: str) -> bool:
+    """Tell by its name whether a result is, or was, being made in a folder."""
+    return name.startswith(".") and _PARTIAL in name
 
 
 def files_in(folder: Path) -> tuple[ProductFile, ...]:

@@ -6,6 +6,7 @@ scale and offset.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -83,6 +84,12 @@ class ItemAsset:
     roles: tuple[str, ...]
     fields: Mapping[str, Any] = field(default_factory=dict)
     bands: tuple[Mapping[str, Any], ...] = ()
+
+
+def file_asset(path: Path, title: str, roles: tuple[str, ...]) -> ItemAsset:
+    """Describe a small file that is no raster, such as a picture; it is read whole."""
+    content = path.read_bytes()
+    return ItemAsset(path.name, len(content), hashlib.sha256(content).hexdigest(), title, roles)
 
 
 @dataclass(frozen=True, slots=True)

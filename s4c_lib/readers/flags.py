@@ -155,14 +155,6 @@ def flags_from_flags(flags: Integers, rules: MaskRules) -> Flags:
     return _looked_up(table, np.asarray(flags))
 
 
-def flags_with_fmask(flags: Flags, fmask: Integers) -> Flags:
-    """Flags of a product, and where they say land those of Fmask (preprocessing.md 2.13).
-
-    Fmask: 0 clear land, 1 clear water, 2 cloud shadow, 3 snow, 4 cloud, 255 no observation.
-    """
-    return np.where(flags == Flag.LAND, flags_from_flags(fmask, MaskRules()), flags)
-
-
 def dilated(flags: Flags, px: int) -> Flags:
     """Flags with cloud and shadow widened by a square of ``px`` pixels to each side.
 

@@ -70,7 +70,8 @@ class Schedule:
             case Kind.EVERY_N_DAYS:
                 return f"every {self.n_days} days from {self.first_run}"
             case Kind.MONTHLY:
-                return f"monthly on day {self.month_day} from {self.first_run}"
+                day = "the last day" if self.month_day == 31 else f"day {self.month_day}"
+                return f"monthly on {day} from {self.first_run}"
 
     def for_season(self, season: SeasonDates) -> Schedule:
         """Return the schedule moved to a season's (new) dates; one with anchor ``custom`` stays."""

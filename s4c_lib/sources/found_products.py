@@ -93,7 +93,7 @@ def search_result(found: Iterable[FoundProduct], query: Query) -> SearchResult:
     by_address = {item.address: item for item in found}
     for item in sorted(by_address.values(), key=lambda item: (item.title, item.address)):
         outcome = candidate_of(item)
-        if outcome.name is not None and not _wanted(outcome.name, query):
+        if outcome.name is not None and not query.asks_for(outcome.name):
             continue
         if isinstance(outcome, Candidate):
             if _in_site(outcome, query):
@@ -187,10 +187,6 @@ def _pieces(part: Polygon) -> Iterator[Polygon]:
     for piece in shapely.get_parts(polygon_of_corners(corners, "the catalogue's answer")):
         if isinstance(piece, Polygon):
             yield piece
-
-
-def _wanted(name: ProductName, query: Query) -> bool:
-    return name.satellite is query.satellite and name.kind in query.kinds and query.covers(name.product_date)
 
 
 def _in_site(candidate: Candidate, query: Query) -> bool:

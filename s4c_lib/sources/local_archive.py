@@ -24,7 +24,7 @@ from s4c_lib.sources.model import (
     SearchResult,
 )
 from s4c_lib.sources.path_template import PathTemplate
-from s4c_lib.sources.product_names import ProductName, Satellite
+from s4c_lib.sources.product_names import Satellite
 from s4c_lib.sources.product_tree import link_fault
 from s4c_lib.sources.transfer import fetch_local
 
@@ -86,7 +86,7 @@ class LocalArchive:
         if query.geometry is not None:
             shapely.prepare(query.geometry)
         for found in scan.found:
-            if not _wanted(found.name, query):
+            if not query.asks_for(found.name):
                 continue
             outcome = _outside_by_name(found, query, squares) or self._describe(found, query, index)
             if isinstance(outcome, Candidate):
@@ -155,17 +155,13 @@ class LocalArchive:
         )
 
 
-def _wanted(name: ProductName, query: Query) -> bool:
-    return name.satellite is query.satellite and name.kind in query.kinds and query.covers(name.product_date)
-
-
 def _concerns(item: Rejected, query: Query) -> bool:
     if item.name is None:
         return True
     if item.code == "wrong_date_folder":
         # Its folder is in the window, its date may not be: by date no query would ever report it.
         return item.name.satellite is query.satellite and item.name.kind in query.kinds
-    return _wanted(item.name, query)
+    return query.asks_for(item.name)
 
 
 def _meets(footprint: BaseGeometry, geometry: BaseGeometry | None) -> bool:

@@ -1,4 +1,4 @@
-"""The one interface of sources: what a search answers, what a fetch brings, whichever source it is."""
+"""What sources, local archives as well as remote catalogues, are asked and answer: queries, candidates, fetches."""
 
 from __future__ import annotations
 
@@ -73,6 +73,10 @@ class Query:
     def covers(self, day: date) -> bool:
         """Whether the day lies in the window."""
         return self.date_from <= day <= self.date_to
+
+    def asks_for(self, name: ProductName) -> bool:
+        """Whether satellite, kind and day of a product are those of the search."""
+        return name.satellite is self.satellite and name.kind in self.kinds and self.covers(name.product_date)
 
 
 @dataclass(frozen=True, slots=True)

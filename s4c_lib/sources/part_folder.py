@@ -118,14 +118,10 @@ def remove_stale_parts(target_dir: Path, before: datetime) -> tuple[Path, ...]:
     -------
     The folders removed, by name.
     """
-    parts = target_dir / PART_FOLDER
     removed = []
-    for folder in sorted(parts.iterdir()) if parts.is_dir() else ():
-        name, _, attempt = folder.name.rpartition(".")
-        if not attempt.isdigit() or folder.stat().st_mtime >= before.timestamp():
-            continue
+    for folder in stale_parts(target_dir, before):
         try:
-            with holding(target_dir, name):
+            with holding(target_dir, folder.name.rpartition(".")[0]):
                 remove(folder)
         except StorageError as error:
             if error.code != "transfer_busy":
@@ -133,6 +129,16 @@ def remove_stale_parts(target_dir: Path, before: datetime) -> tuple[Path, ...]:
             continue
         removed.append(folder)
     return tuple(removed)
+
+
+def stale_parts(target_dir: Path, before: datetime) -> list[Path]:
+    """Return the unfinished copies not touched since ``before`` (aware), by name; even so, one may be held now."""
+    parts = target_dir / PART_FOLDER
+    return [
+        folder
+        for folder in (sorted(parts.iterdir()) if parts.is_dir() else ())
+        if folder.name.rpartition(".")[2].isdigit() and folder.stat().st_mtime < before.timestamp()
+    ]
 
 
 def flush_folder(folder: Path) -> None:

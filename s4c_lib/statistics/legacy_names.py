@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
-from s4c_lib.statistics.observation_table import OPTICAL_INDICES, RADAR_VARIABLES
+from s4c_lib.statistics.observation_table import FURTHER_INDICES, OPTICAL_INDICES, RADAR_VARIABLES
 
 # Column of the observation table -> name in the column, in the order the reference writes them.
 STATISTICS: Final = {
@@ -21,7 +21,7 @@ STATISTICS: Final = {
 }
 # Written whatever is asked for.
 ALWAYS: Final = ("mean", "std")
-_L3B: Final = (*OPTICAL_INDICES, "ndwi", "brightness")
+_L3B: Final = (*OPTICAL_INDICES, *FURTHER_INDICES)
 _L3B_SCALE: Final = 1000.0
 _BAND_SCALE: Final = 10_000.0
 # The reference takes 10 log10 of an amplitude: half the decibels of its power (B3).

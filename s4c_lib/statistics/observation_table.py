@@ -37,8 +37,9 @@ BANDS: Final = ("b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b11", "
 RADAR_VARIABLES: Final = ("vv", "vh", "coherence_vv", "coherence_vh")
 # What every season may have; a synthetic series has all of them.
 VARIABLES: Final = (*OPTICAL_INDICES, *BANDS, *RADAR_VARIABLES)
-# What some seasons have besides: for L4A per pixel from bands, and what the user switches on in L3B.
-FURTHER_VARIABLES: Final = ("ndwi", "brightness", "brightness_l4a")
+# What some seasons have besides: what the user switches on in L3B, and for L4A per pixel from bands (ndwi as well).
+FURTHER_INDICES: Final = ("ndwi", "brightness")
+FURTHER_VARIABLES: Final = (*FURTHER_INDICES, "brightness_l4a")
 QUARTILES: Final = ("p25", "p50", "p75")
 
 Floats = npt.NDArray[np.float32]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from s4c_lib.statistics.observation_table import BANDS, FURTHER_INDICES, OPTICAL_INDICES
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics, only, rows_to_keep
 from s4c_lib.vegetation.networks import MODEL_SET_PIXEL
 
@@ -22,11 +23,8 @@ _COARSE: Final = 20
 _LANDSAT: Final = 30
 # Sampled on the finer grid: b11 is, too, as L4A joins it with the others pixel by pixel.
 _FINE_BANDS: Final = ("b02", "b03", "b04", "b08", "b11")
-_BANDS: Final = ("b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b11", "b12")
 _L4A_BANDS: Final = ("b03", "b04", "b08", "b11", "ndwi", "brightness_l4a")
 _L4A_RED_EDGE: Final = ("b05", "b06", "b07", "b12")
-_BIOPHYSICAL: Final = ("ndvi", "lai", "fapar", "fcover")
-_INDICES: Final = ("ndwi", "brightness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +129,19 @@ def _l3b_variables(parameters: Mapping[str, Any], processors: Collection[str]) -
 
     # NDWI per pixel from L2A bands would be there twice.
     from_l2a = _l2a_variables(parameters, processors)
-    return [name for name in _BIOPHYSICAL if made(name) and parameters[f"{_PREFIX}.{name}_enabled"]] + [
-        name for name in _INDICES if made(name) and name not in from_l2a
+    return [name for name in OPTICAL_INDICES if made(name) and parameters[f"{_PREFIX}.{name}_enabled"]] + [
+        name for name in FURTHER_INDICES if made(name) and name not in from_l2a
     ]
 
 
 def _l2a_variables(parameters: Mapping[str, Any], processors: Collection[str]) -> list[str]:
-    wanted = {name for name in _BANDS if parameters[f"{_PREFIX}.l2a{name}_enabled"]}
+    wanted = {name for name in BANDS if parameters[f"{_PREFIX}.l2a{name}_enabled"]}
     mode = parameters["processor.s4c_l4a.mode"] if "s4c_l4a" in processors else "s1-only"
     if mode != "s1-only":
         wanted.update(_L4A_BANDS)
     if mode == "both":
         wanted.update(_L4A_RED_EDGE)
-    return [name for name in (*_BANDS, "ndwi", "brightness_l4a") if name in wanted]
+    return [name for name in (*BANDS, "ndwi", "brightness_l4a") if name in wanted]
 
 
 def _grid_of(variable: str) -> int:

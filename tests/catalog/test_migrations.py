@@ -149,6 +149,13 @@ def fill(connection: Connection) -> None:
                 """
             )
         )
+    if "product_event" in present(connection):
+        connection.execute(
+            text(
+                "INSERT INTO s4c.product_event (actor, action, product_id, product_type, name, reason) "
+                "VALUES ('x', 'withdrawn', 1, 'l2a', 'OLD', 'haze')"
+            )
+        )
     if "derivation" in present(connection):
         fill_derived(connection, site.id, made[0])
     if "l4b_result" in present(connection):

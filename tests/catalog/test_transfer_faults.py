@@ -296,9 +296,9 @@ def test_what_an_operator_left_out_stays_out_until_asked_for(connection: Connect
     transfers.force_retry(connection, [number], actor="operator")
     assert transfers.anything_left(connection, site.id, **left)
     assert get_acquisition(connection, number).state is AcquisitionState.QUEUED
-    processed = make_acquisition(connection, site, "DONE", state="processed")
+    busy = make_acquisition(connection, site, "BUSY", state="processing")
     with pytest.raises(TransitionError):
-        transfers.ignore_by_hand(connection, [processed], actor="operator", why="late")
+        transfers.ignore_by_hand(connection, [busy], actor="operator", why="late")
 
 
 @pytest.mark.parametrize("how", ["gone", "by_hand"])

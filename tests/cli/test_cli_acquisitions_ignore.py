@@ -19,7 +19,7 @@ def _prepare(connection: Connection) -> tuple[int, int]:
     site, _ = make_enabled(connection)
     make_source(connection, Path("/archive"), satellites=("s2",))
     queued = make_acquisition(connection, site, "QUEUED", state="queued")
-    done = make_acquisition(connection, site, "DONE", state="processed")
+    done = make_acquisition(connection, site, "DONE", state="processing")
     return queued, done
 
 
@@ -27,7 +27,7 @@ def test_an_operator_leaves_acquisitions_out_and_takes_them_back(s4c: Run, datab
     with database.begin() as connection:
         queued, done = _prepare(connection)
     refused = s4c("acquisitions", "ignore", queued, done, "--reason", "haze", code=1)
-    assert "processed" in refused.err
+    assert "from processing to ignored" in refused.err
     assert s4c("acquisitions", "explain", queued, "--json").json["state"] == "queued", "all of them or none"
     assert "No reason" in s4c("acquisitions", "ignore", queued, "--reason", " ", code=2).err
     said = s4c("acquisitions", "ignore", queued, "--reason", "haze that no mask finds")

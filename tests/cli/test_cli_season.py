@@ -30,6 +30,9 @@ def test_the_preview_lists_the_dates_and_windows(s4c: Run, site: str) -> None:
     text = s4c("season", "show", site, "2019").out
     assert "2019-06-15, 2019-07-31" in text
     assert "4 earlier dates are left out" in text
+    assert "final_only From and To 2019-11-30; replay_all From 2019-06-15 To 2019-11-30" in text
+    assert "backfill of ingest in Airflow: From 2019-03-20 To 2019-12-01" in text
+    assert "monthly on the last day from 2019-06-15" in text
 
 
 def test_query_windows_of_an_offset_of_two_months(s4c: Run, site: str) -> None:

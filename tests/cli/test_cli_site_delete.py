@@ -140,8 +140,8 @@ def test_a_deletion_that_breaks_off_is_finished_by_the_next_one(
     assert s4c("site", "list", "--json").json[0]["being_deleted"]
     assert s4c("ingest", *ready_season, code=3).err
     # the night, as the DAG does it
-    lines = finish_deletions(database, Settings(database_url=environment["S4C_DATABASE_URL"]), now=datetime.now(UTC))
-    assert lines == [f"site {ready_season[0]} is deleted"]
+    night = finish_deletions(database, Settings(database_url=environment["S4C_DATABASE_URL"]), now=datetime.now(UTC))
+    assert (night.lines, night.faults) == ((f"site {ready_season[0]} is deleted",), ())
     assert not [path for path in (folder / "downloads").rglob("*") if path.is_file()]
     assert s4c("site", "list", "--json").json == []
 

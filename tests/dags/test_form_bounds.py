@@ -41,7 +41,7 @@ def wrong_values(parameter: Parameter) -> Iterator[tuple[Any, str]]:
         strange: Any = 987 if isinstance(parameter.choices[0], int) else "no such choice"
         yield ([strange] if parameter.kind.is_list else strange), str(parameter.choices[0])
     if parameter.pattern:
-        yield "!", "match"
+        yield "!", parameter.pattern_words
 
 
 def refusals(schema: dict[str, Any]) -> Callable[[Any], str]:
@@ -79,6 +79,13 @@ def test_a_value_outside_its_bounds_is_refused_with_key_and_bounds(processor: st
                 checked_settings(request)
             assert parameter.key in caught.value.one_line
             assert bound in caught.value.one_line.replace(",", "" if bound.isdigit() else ",")
+
+
+def test_a_misspelt_key_is_refused_in_a_few_lines() -> None:
+    told = refusals(form("s4c_l4a")["settings"].schema)({"procesor.s4c_l4a.num-trees": 100})
+    assert "procesor.s4c_l4a.num-trees" in told
+    assert "a key of s4c_l4a in docs/parameters.md" in told
+    assert len(told.splitlines()) < 12, told
 
 
 def test_the_words_are_those_of_airflow() -> None:

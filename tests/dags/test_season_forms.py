@@ -15,16 +15,19 @@ def test_a_run_is_forced_among_the_settings_and_no_field_of_the_processor_makes_
 
     from s4c_airflow.forms import form
     from s4c_lib.parameters import REGISTRY
+    from s4c_lib.run_requests import AMONG_SETTINGS
 
     for processor in ("s4c_l4a", "s4c_l4b", "s4c_l4c"):
         fields = copy.deepcopy(form(processor))
         assert {parameter.key for parameter in REGISTRY.form_parameters(processor)} < set(fields)
         assert '{"force": true}' in fields["settings"].description
-        fields["settings"].value = {"force": True}
+        fields["settings"].value = {"force": True, "without_waiting": True, "tiles": ["31UFS"], "products": [12]}
+        assert set(fields["settings"].value) == set(AMONG_SETTINGS)
         ParamsDict(fields).validate()
-        fields["settings"].value = {"force": "perhaps"}
-        with pytest.raises(ParamValidationError):
-            ParamsDict(fields).validate()
+        for wrong in ({"force": "perhaps"}, {"products": ["S2A"]}, {"tiles": "31UFS"}):
+            fields["settings"].value = wrong
+            with pytest.raises(ParamValidationError):
+                ParamsDict(fields).validate()
     assert "force" not in form("ingest")["settings"].schema["properties"]
 
 

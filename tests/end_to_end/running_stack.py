@@ -14,7 +14,7 @@ from shapely.geometry import MultiPolygon, box
 
 from deploy.local_stack.airflow import AirflowServer
 from s4c_lib.airflow_api import AirflowApi
-from s4c_lib.catalog import data_sources, jobs, seasons, sites
+from s4c_lib.catalog import config_values, data_sources, jobs, seasons, sites
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job
 from s4c_lib.catalog.seasons import Season
@@ -54,6 +54,7 @@ class Stack:
         archive: Path,
         mode: str = "symlink",
         processors: tuple[str, ...] = ("s4c_l4c",),
+        interval_days: int | None = None,
     ) -> tuple[Site, Season]:
         """Make a site of its own with one enabled season and a local archive, and enable it.
 
@@ -86,6 +87,8 @@ class Stack:
             data_sources.set_source(connection, f"{name}_archive", {"max_retries": 0})
             # rule R4: an L4 run waits for what users give
             give_everything(connection, season, self.folder / "declarations" / name)
+            if interval_days is not None:
+                config_values.set_value(connection, "ingest.interval_days", interval_days, actor=ACTOR, site=site)
             site = sites.set_enabled(connection, site, True)
         self.synchronise()
         return site, season
@@ -118,4 +121,4 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60) -> No
     while not condition():
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds:g} s: {what}")
-        time.sleep(0.3)
+        time.sleep(0.7)

@@ -32,7 +32,8 @@ def s4c(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_past_season_is_backfilled_from_the_command_line_and_by_rest(stack: Stack, archive: Path) -> None:
-    site, season = stack.add_season("past", PAST, archive=archive)
+    # three runs instead of six
+    site, season = stack.add_season("past", PAST, archive=archive, interval_days=122)
     dag = stack.wait_for_dag("past__season__ingest")
     assert {tag["name"] for tag in dag["tags"]} == {"past", "season", "ingest"}
     assert not dag["is_paused"]
@@ -231,7 +232,9 @@ def test_a_run_whose_work_failed_is_red_in_airflow_and_failed_in_the_database(st
     assert "query" in (job.detail or "")
 
 
-def test_a_site_disabled_in_mid_season_keeps_its_dags_until_their_runs_end(stack: Stack, archive: Path) -> None:
+def test_a_disabled_site_keeps_its_dags_until_their_runs_end_and_a_deleted_season_ends_them(
+    stack: Stack, archive: Path
+) -> None:
     dates = SeasonDates(date(2024, 3, 1), date(2024, 6, 15), date(2024, 10, 31))
     site, season = stack.add_season("stopped", dates, archive=archive)
     dag_id = "stopped__season__l4c_practices"
@@ -254,6 +257,23 @@ def test_a_site_disabled_in_mid_season_keeps_its_dags_until_their_runs_end(stack
     assert (str(job.state), job.reason) == ("skipped", "disabled")
     until(lambda: not stack.api.has_active_runs(dag_id), "Airflow ends the run")
     stack.synchronise()
+    assert dag_id not in {entry.dag_id for entry in read_manifest(stack.settings.manifest_path).dags}
+    # deleted while a run waits and another one is to follow it: both end, and then the season is gone
+    with stack.database.begin() as connection:
+        sites.set_enabled(connection, site, True)
+    stack.synchronise()
+    stack.wait_for_dag(dag_id)
+    runs = [stack.api.trigger(dag_id, {})]
+    until(
+        lambda: [job for job in stack.jobs_of(season, "s4c_l4c") if str(job.state) == "waiting_inputs"],
+        "the run waits for its inputs",
+    )
+    runs.append(stack.api.trigger(dag_id, {}))
+    answer = s4c(stack, "season", "delete", "stopped", "season", "--yes")
+    assert answer.returncode == 0, answer.stderr
+    assert {stack.api.run_state(dag_id, run_id) for run_id in runs} == {"failed"}
+    with stack.database.begin() as connection:
+        assert seasons.list_seasons(connection, site.id) == []
     assert dag_id not in {entry.dag_id for entry in read_manifest(stack.settings.manifest_path).dags}
     until(lambda: dag_id not in stack.api.dag_ids(), "the DAG disappears", 90)
 

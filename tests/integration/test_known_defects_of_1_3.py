@@ -24,7 +24,7 @@ from s4c_lib.catalog.jobs import JobState, get_job
 from s4c_lib.cli.main import app
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.preprocessing.quicklook import COLOURS, write_quicklook
-from s4c_lib.preprocessing.raster_verdicts import product_verdict, tile_verdict
+from s4c_lib.preprocessing.raster_verdicts import TileVerdict, layer_codes, product_verdict
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
 from s4c_lib.readers.scene import Band, Layer
 from s4c_lib.runs import RunRequest, open_run
@@ -62,14 +62,15 @@ def test_one_tile_with_a_flat_band_does_not_spoil_its_product(tmp_path: Path) ->
     flat = sound.copy()
     flat[1] = 700
     names = ("B3", "B4")
-    tiles = [
-        tile_verdict("31UFS", raster(tmp_path / "flat.tif", flat, names), names),
-        tile_verdict("31UFT", raster(tmp_path / "sound.tif", sound, names), names),
-    ]
+    tiles = []
+    for tile, values in (("31UFS", flat), ("31UFT", sound)):
+        path = raster(tmp_path / f"{tile}.tif", values, names)
+        layers = {name: Layer(str(path), GRID, number) for number, name in enumerate(names, 1)}
+        bands = {name: Band(name, layer, 0.0001, 0.0, -10000) for name, layer in layers.items()}
+        tiles.append(TileVerdict(tile, layer_codes(bands)))
     product = product_verdict(tiles)
     assert (product.kept, product.notv) == (("31UFT",), False)
     assert [tile.text for tile in product.dropped] == ["31UFS: B4 low_variance"]
-    assert tiles[0].usable_for(["B3"]), "its other bands are used all the same"
 
 
 def test_a_past_season_waits_for_its_products_and_is_not_green_without_them(database: Database, tmp_path: Path) -> None:

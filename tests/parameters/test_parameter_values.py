@@ -54,7 +54,7 @@ def test_values_from_a_command_line_or_json_are_typed(key: str, raw: object, exp
         ("processor.s4c_l4a.num-trees", True, "must be a whole number"),
         ("processor.s4c_l4a.sample-ratio-h", 1, "must be above 0, below 1"),
         ("processor.s4c_l4a.sample-ratio-h", "nan", "must be a number"),
-        ("processor.s4c_l4a.lc", "1224", "must match"),
+        ("processor.s4c_l4a.lc", "1224", "must be digits 0 to 5, each once, or All"),
         ("processor.s4c_l4a.mode", "s3", "must be one of both, s1-only, s2-only"),
         ("readiness.poll_seconds", 1, "must be 2 to 86,400 s"),
         ("readiness.first_check_seconds", 9, "must be 10 to"),
@@ -71,7 +71,7 @@ def test_values_from_a_command_line_or_json_are_typed(key: str, raw: object, exp
         ("storage.products_path", "/data/../etc", "does not climb"),
         ("general.scratch-path", "/tmp/{task}", "{task} is no placeholder; there are {site}, {season}"),
         ("general.scratch-path", "/tmp/{site", "a brace is not closed"),
-        ("notify.recipients", "nobody", "must match"),
+        ("notify.recipients", "nobody", "must be a mail address"),
     ],
 )
 def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(key: str, raw: object, told: str) -> None:

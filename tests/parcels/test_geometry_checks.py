@@ -13,7 +13,7 @@ from s4c_lib.errors import InputError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.parcels.findings import Severity
 from s4c_lib.parcels.geometry_blocks import reproject
-from s4c_lib.parcels.geometry_checks import geometry_facts, shared_ground, with_shared_ground
+from s4c_lib.parcels.geometry_checks import geometry_facts
 from s4c_lib.synthetic.landscape.country import make_landscape
 from s4c_lib.synthetic.landscape.declarations import write_declarations
 
@@ -200,14 +200,6 @@ def test_a_parcel_beyond_the_reach_of_the_system_is_kept():
     assert facts.area_m2[1] == 0
     assert np.isnan(facts.shape_ind[1])
     assert codes(findings)["DECL-36"].rows == (2,)
-
-
-def test_overlaps_of_a_larger_set_replace_those_of_the_file():
-    facts, _ = facts_of(box(0, 0, 100))
-    whole = shared_ground(column(box(0, 0, 100), box(50, 0, 100)), UTM)
-    cut = with_shared_ground(facts, whole, np.array([0]))
-    assert cut.overlap.tolist() == [True]
-    assert cut.overlap_amount == pytest.approx([0.5])
 
 
 squares = st.lists(

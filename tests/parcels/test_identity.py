@@ -86,7 +86,6 @@ def test_a_fresh_import_is_numbered_by_identifier_and_holding() -> None:
     assert version.new_id.tolist() == list(range(1, 10))
     assert assign_numbers(GOLDEN.ori_hold, NONE, NO_NUMBERS).tolist() == [1, 1, 2, 2, 2, 2, 3, 3, 3]
     assert version.counts() == {"new": 9, "deleted": 0, "unchanged": 0, "attribute": 0, "minor": 0, "major": 0}
-    assert version.needs_statistics.all()
     assert np.isnan(version.geom_change_ratio).all()
 
 
@@ -109,7 +108,6 @@ def test_update_then_incremental_then_replace() -> None:
         (10, "new", False),
     )
     assert update.counts() == {"new": 1, "deleted": 1, "unchanged": 7, "attribute": 1, "minor": 0, "major": 0}
-    assert update.new_id[update.needs_statistics].tolist() == [10]
 
     known = known_after(update, second, known)
     third = delivery(("P10", "H3", "265", square(1200, 0)))
@@ -140,7 +138,6 @@ def test_a_deleted_parcel_that_comes_back_keeps_its_number_and_is_extracted() ->
     version = next_version(rows, known, Mode.UPDATE)
     assert version.new_id.tolist() == [1, 2, 3]
     assert version.change_names.tolist() == ["unchanged", "new", "new"]
-    assert version.needs_statistics.tolist() == [False, True, True]
 
 
 @pytest.mark.parametrize(

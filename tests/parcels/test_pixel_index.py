@@ -106,7 +106,6 @@ def test_runs_rows_and_single_pixels_tell_the_same() -> None:
     offsets, pixels = index.flat()
     assert offsets.tolist() == [0, 12, 22]
     assert pixels.tolist() == index.pixels_of(1).tolist() + index.pixels_of(2).tolist()
-    assert [span.tolist() for span in index.row_spans()] == [[4, 0], [5, 1]]
     assert index.pixels == 22
 
 
@@ -137,7 +136,7 @@ def test_no_parcels() -> None:
     index = indexed([], SMALL)
     assert len(index) == index.pixels == 0
     assert index.offsets.tolist() == [0]
-    assert [len(array) for array in (*index.flat(), *index.row_spans())] == [1, 0, 0, 0]
+    assert [len(array) for array in index.flat()] == [1, 0]
 
 
 def test_another_system_is_refused() -> None:

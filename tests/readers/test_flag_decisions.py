@@ -19,7 +19,6 @@ from s4c_lib.readers.flags import (
     flags_from_landsat,
     flags_from_muscate,
     flags_from_scl,
-    flags_with_fmask,
 )
 
 DEFAULT = MaskRules()
@@ -99,11 +98,6 @@ def test_landsat(rules: MaskRules, qa: int, flag: int) -> None:
 @pytest.mark.parametrize(("radsat", "flag"), [(0, 0), (1, 0), (2, 5), (0b100_0000, 5), (1 << 11, 0), (0b11, 5)])
 def test_landsat_saturation_of_used_bands_only(radsat: int, flag: int) -> None:
     assert one(flags_from_landsat, 21824, radsat) == flag
-
-
-def test_fmask_decides_where_the_product_says_land() -> None:
-    flags = np.array([0, 3, 0, 0], np.uint8)
-    assert flags_with_fmask(flags, np.array([4, 4, 0, 255], np.uint8)).tolist() == [4, 3, 0, 255]
 
 
 def test_widening_by_hand() -> None:

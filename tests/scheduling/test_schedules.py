@@ -206,7 +206,7 @@ def test_rules_are_said_in_words() -> None:
     first = day("2019-05-01")
     assert Schedule(Kind.ONCE, first).describe() == "once on 2019-05-01"
     assert Schedule(Kind.EVERY_N_DAYS, first, n_days=7).describe() == "every 7 days from 2019-05-01"
-    assert Schedule(Kind.MONTHLY, first, month_day=31).describe() == "monthly on day 31 from 2019-05-01"
+    assert Schedule(Kind.MONTHLY, first, month_day=31).describe() == "monthly on the last day from 2019-05-01"
 
 
 calendar = st.dates(date(2015, 1, 1), date(2035, 12, 31))

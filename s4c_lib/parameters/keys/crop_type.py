@@ -70,6 +70,7 @@ _PARCELS = (
         "1234",
         "Land cover classes that are classified: digits 0 to 5 of the crop table, each once, or All.",
         pattern=r"[Aa]ll|(?!.*(.).*\1)[0-5]{1,6}",
+        pattern_words="digits 0 to 5, each once, or All",
         processors=L4A,
         form=L4A,
         label="Land cover classes",

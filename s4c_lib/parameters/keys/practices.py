@@ -66,6 +66,7 @@ AREA = Area(
             "Country of practice rows that name none, three letters (ISO 3166); it chooses rules and file names.",
             optional=True,
             pattern="[A-Z]{3}",
+            pattern_words="three capital letters",
             scopes=SEASONAL,
             processors=L4C,
         ),

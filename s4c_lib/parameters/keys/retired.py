@@ -29,7 +29,10 @@ RETIRED = (
         "executor.processor.l2a.keep_job_folders",
     ),
     Retired("executor.*", "replaced by Airflow's executor"),
-    Retired("orchestrator.check_ancestors.disabled", "a run that must not wait is started by hand"),
+    Retired(
+        "orchestrator.check_ancestors.disabled",
+        "a run that must not wait is started by hand with `without_waiting: true` in its settings",
+    ),
     Retired("orchestrator.*", "replaced by Airflow"),
     Retired("http-listener.*", "replaced by Airflow's API"),
     Retired("general.inter-proc-com-type", "replaced by Airflow"),

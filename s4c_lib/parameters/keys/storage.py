@@ -97,8 +97,8 @@ AREA = Area(
             "executor.processor.l2a.keep_job_folders",
             Kind.BOOL,
             False,
-            "Leave the work folder of every L2A that MAJA or Sen2Cor makes here, for a look at it; whoever looked "
-            "removes it.",
+            "Leave the work folder of every L2A that MAJA or Sen2Cor makes here, for a look at it, until its time "
+            "(`retention.scratch_failed_days`) is over.",
             scopes=SITE_WIDE,
             processors=("ingest", "l2a"),
             hashed=False,

@@ -56,6 +56,7 @@ AREA = Area(
             (),
             "Tiles for which L3B is made; empty means all tiles of the site.",
             pattern=r"[0-9]{2}[A-Z]{3}|[0-9]{6}",
+            pattern_words="tiles as 31UFS, without T, or Landsat path and row as 198024",
             processors=L3B,
             hashed=False,
         ),

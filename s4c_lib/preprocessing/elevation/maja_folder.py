@@ -30,6 +30,7 @@ from s4c_lib.preprocessing.elevation.registration import registration_check
 from s4c_lib.preprocessing.elevation.resampling import Ground, elevation_on, ground_of
 from s4c_lib.preprocessing.elevation.sources import ElevationSource
 from s4c_lib.preprocessing.elevation.water_mask import WaterBodies, water_bodies, water_mask
+from s4c_lib.sources.part_folder import flush_folder
 
 LAYOUT: Final = 1
 """Raised when the content of a folder changes for the same input."""
@@ -181,7 +182,7 @@ def _fill(part: Path, order: _Order, ground: Ground, pad: int, water: WaterBodie
         stream.write(header(facts))
         stream.flush()
         os.fsync(stream.fileno())
-    _flush(layers)
+    flush_folder(layers)
 
 
 def _check_heights(least: float, greatest: float, order: _Order) -> None:
@@ -210,10 +211,10 @@ def _whole_folder(target: Path, writer: Writer) -> Iterator[Path]:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
         yield part
         part.chmod(0o755)
-        _flush(part)
+        flush_folder(part)
         writer.renew()
         part.rename(target)
-        _flush(target.parent)
+        flush_folder(target.parent)
     except OSError as error:
         if isinstance(error, Sen4capError):
             raise
@@ -221,11 +222,3 @@ def _whole_folder(target: Path, writer: Writer) -> Iterator[Path]:
     finally:
         if part is not None and part.exists():
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

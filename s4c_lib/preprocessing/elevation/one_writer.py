@@ -7,7 +7,6 @@ no sign of life (`Writer.renew`) for `expiry_s` loses it wherever it ran.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 from s4c_lib.errors import DiskFullError, LeaseLostError, StorageError
+from s4c_lib.sources.part_folder import is_disk_full
 
 WAIT_S: Final = 1800.0
 EXPIRY_S: Final = 1800.0
@@ -104,7 +104,7 @@ def one_writer(
 
 def disk_error(path: Path, error: OSError) -> StorageError:
     """What to raise when a file or folder could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return DiskFullError(f"no space left while writing {path}", hint="free space there and repeat")
     return StorageError(f"{path} cannot be written: {error.strerror or error}", hint="check the folder")
 

@@ -106,7 +106,7 @@ class LayerSums:
 
     Parameters
     ----------
-    first, days : days of the weather shown.
+    first : day of the weather that column 0 is of; the last column is of its last day.
     """
 
     season: Season
