@@ -196,7 +196,8 @@ def same_as(connection: Connection, job: Job, input_fingerprint: str) -> Job | N
     """Return the last success that this job would only repeat, or None.
 
     Compared are jobs of its processor and season with the same settings and choice of inputs: an experiment by hand
-    does not make the next scheduled run repeat what is there. A success whose product is no longer in force repeats nothing.
+    does not make the next scheduled run repeat what is there. A success whose product is no longer in force repeats
+    nothing.
     """
     statement = text(
         """

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from s4c_lib.airflow_api import ACTIVE_RUN_STATES
 from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.manifest_export import build_manifest, dag_id
+from s4c_lib.catalog.occurrences import policy_of
 from s4c_lib.catalog.seasons import season_processors
 from s4c_lib.cli.output import Step
 from s4c_lib.errors import AirflowApiError, ConflictError, InputError, NotFoundError, NothingToDoError
-from s4c_lib.scheduling.dates import Phase, midnight
-from s4c_lib.scheduling.schedules import CatchupPolicy, catch_up, default_policy
+from s4c_lib.scheduling.dates import midnight
+from s4c_lib.scheduling.schedules import CatchupPolicy, catch_up
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -83,7 +84,7 @@ def plan_backfills(
             f"{strangers[0]} is switched off in season {season.short_name!r} of site {site.short_name!r}.",
             hint=f"s4c season processors {site.short_name} {season.short_name} --on {strangers[0]}",
         )
-    chosen = policy or _usual_policy(connection, site, season, now.date())
+    chosen = policy or policy_of(season, snapshot(connection, today=now.date(), site=site, season=season), now.date())
     plans = []
     for processor in order:
         if only and processor not in only:
@@ -98,18 +99,6 @@ def plan_backfills(
             hint=f"'s4c season show {site.short_name} {season.short_name}' lists the dates",
         )
     return plans
-
-
-def _usual_policy(connection: Connection, site: Site, season: Season, today: date) -> CatchupPolicy:
-    """Return the season's own policy, else what was configured for a past season, else the phase's default."""
-    parameters = snapshot(connection, today=today, site=site, season=season)
-    phase = season.dates.phase(today, int(parameters["schedule.grace_months"]))
-    if season.catchup_policy is not None:
-        return season.catchup_policy
-    configured = not parameters.explain("backfill.policy").origin.startswith("default")
-    if configured or phase is Phase.PAST:
-        return CatchupPolicy(parameters["backfill.policy"])
-    return default_policy(phase)
 
 
 def _ingest(entry: DagEntry, now: datetime) -> PlannedBackfill | None:

@@ -7,7 +7,7 @@ when no tile is left; folders are never renamed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -45,10 +45,6 @@ class TileVerdict:
     def bad_bands(self) -> tuple[str, ...]:
         """Bands that are not fine."""
         return tuple(sorted(band for band, code in self.codes.items() if code is not RasterCode.FINE))
-
-    def usable_for(self, bands: Iterable[str]) -> bool:
-        """Whether all of these bands are fine."""
-        return not set(bands) & set(self.bad_bands)
 
     @property
     def text(self) -> str:

@@ -72,6 +72,6 @@ def storage_error(path: Path, error: Exception) -> StorageError:
     text = str(error)
     # GDAL seldom says why a write failed; a full disk shows in what is left.
     full = path.parent.is_dir() and shutil.disk_usage(path.parent).free < _NEARLY_FULL
-    if full or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+    if full or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return DiskFullError(f"No space is left to write {path.name}.", hint="free some, or export fewer columns")
     return StorageError(f"{path.name} cannot be written: {text}", hint="check the folder and the free space")

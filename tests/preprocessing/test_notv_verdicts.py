@@ -33,8 +33,6 @@ def test_case_9_11_a_constant_band_spoils_its_tile_only(tmp_path: Path) -> None:
     good = tile_verdict("31UFT", stack(tmp_path / "good.tif"), BANDS)
     assert flat.bad_bands == ("B5",)
     assert flat.codes["B5"] is RasterCode.LOW_VARIANCE == -3
-    assert not flat.usable_for(["B4", "B5"])
-    assert flat.usable_for(["B4", "B8"])
     both = product_verdict([flat, good])
     assert (both.kept, both.notv) == (("31UFT",), False)
     assert both.dropped[0].text == "31UFS: B5 low_variance"
