@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -15,6 +16,10 @@ Record = Mapping[str, Any]
 
 # Output that goes into a file or a pipe is never wrapped: one row, one line.
 _ENDLESS = 10_000
+
+# Without a bar, work of many steps says this many lines, and one when it has been silent for so long.
+_LINES = 10
+_SILENT_SECONDS = 30.0
 
 
 class Step(Protocol):
@@ -146,13 +151,9 @@ def print_record(record: Record, *, as_json: bool) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Step]:
-    """Show progress on stderr: a bar on a terminal, a line a step elsewhere."""
+    """Show progress on stderr: a bar on a terminal, lines elsewhere (of many steps not each)."""
     if not sys.stderr.isatty():
-
-        def line(done: int, total: int, label: str, /) -> None:
-            note(f"{title}: {done}{f' of {total}' if total else ''} {label}".rstrip())
-
-        yield line
+        yield _lines(title)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -170,3 +171,21 @@ def progress(title: str) -> Iterator[Step]:
             bars.update(task, completed=done, total=total or None, label=label)
 
         yield bar
+
+
+def _lines(title: str) -> Step:
+    """Return progress in lines: of few steps, or of unknown number, each; of many about every tenth."""
+    last: tuple[int, int] | None = None
+    said_at = time.monotonic()
+
+    def line(done: int, total: int, label: str, /) -> None:
+        nonlocal last, said_at
+        part = (done * _LINES // total, total) if total > 2 * _LINES else None
+        now = time.monotonic()
+        if part is not None and part == last and now - said_at < _SILENT_SECONDS:
+            return
+        last, said_at = part, now
+        count = f"{done} of {total}" if total else str(done) if done else ""
+        note(f"{title}: {', '.join(text for text in (count, label) if text)}")
+
+    return line
