@@ -192,6 +192,15 @@ class AirflowApi:
             return None
         return str(found["state"])
 
+    def running_tasks(self, dag_id: str, run_id: str) -> list[str]:
+        """Return the names of the tasks of a run that run now, a mapped one as often as it does, at most a hundred."""
+        query = {"state": ["running"], "order_by": "id", "limit": 100}
+        try:
+            page = self.request("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances", params=query)
+        except NotFoundError:
+            return []
+        return sorted(str(item["task_id"]) for item in page["task_instances"])
+
     def active_runs(self, dag_id: str) -> list[str]:
         """Return the ids of a DAG's queued and running runs, latest first, at most a hundred."""
         query = {"state": list(ACTIVE_RUN_STATES), "order_by": "-run_after", "limit": 100}

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from s4c_lib.manifest import DagEntry
 
 _LOOK_AGAIN_SECONDS = 2.0
+# Whoever waits for a run that computes for minutes sees that it does.
+_SIGN_OF_LIFE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class PlannedBackfill:
     superseded : dates left out by the policy.
     dates : logical dates Airflow says it would run.
     number : Airflow's number of it, once it is created; from the start when it is one that is under way already.
+    present : runs of its dates that there were before it, by state.
     """
 
     processor: str
@@ -51,6 +54,7 @@ class PlannedBackfill:
     superseded: tuple[date, ...] = ()
     dates: list[str] = field(default_factory=list)
     number: int | None = None
+    present: Counter[str] = field(default_factory=Counter)
 
 
 def plan_backfills(
@@ -148,18 +152,20 @@ def check(
     ConflictError : the DAG is paused, or another backfill of it is under way.
     AirflowApiError : Airflow does not know the DAG in time.
     """
-    waited = 0.0
+    waited = said = 0.0
     while True:
         found = _look(api, plan, reprocess, take_up)
         if found is not None:
-            progress(0, 0, f"{plan.dag_id}: {len(found)} runs")
+            progress(0, 0, f"{plan.dag_id}: {_counted(len(found), 'run')}")
             return found
         if waited >= patience:
             raise AirflowApiError(
                 f"Airflow does not know {plan.dag_id} with its present dates after {patience:.0f} s.",
                 hint="is its DAG processor running, with the same S4C_MANIFEST_PATH? see 's4c doctor'",
             )
-        progress(int(waited), int(patience), f"waiting until Airflow is ready for a backfill of {plan.dag_id}")
+        if not waited or waited - said >= _SIGN_OF_LIFE_SECONDS:
+            progress(0, 0, f"waiting until Airflow is ready for a backfill of {plan.dag_id}")
+            said = waited
         pause = min(_LOOK_AGAIN_SECONDS, max(patience - waited, 0.05))
         sleep(pause)
         waited += pause
@@ -178,10 +184,9 @@ def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str, take_up: bool)
             f"{plan.dag_id} is paused: its backfill would stay queued in silence.",
             hint="unpause it in Airflow, then repeat the command",
         )
-    if running := api.backfills(plan.dag_id, active=True):
-        if not api.has_active_runs(plan.dag_id):
-            # its runs have ended; Airflow closes it within the minute
-            return None
+    running = api.backfills(plan.dag_id, active=True)
+    closing = bool(running) and not api.has_active_runs(plan.dag_id)
+    if running and not closing:
         if not (take_up and _same_dates(running[0], plan)):
             raise ConflictError(
                 f"Backfill {running[0].id} of {plan.dag_id} ({running[0].from_date[:10]} to {running[0].to_date[:10]}) "
@@ -197,9 +202,35 @@ def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str, take_up: bool)
     runs = api.runs_between(plan.dag_id, plan.from_date, plan.to_date)
     if not dates and not runs:
         return None
+    if dates and closing:
+        # the runs of the earlier backfill have ended; Airflow closes it within the minute, and only then makes another
+        return None
     if plan.number is not None:
         dates += [run.logical_date.isoformat() for run in runs if run.state in ACTIVE_RUN_STATES]
+    plan.present = Counter(run.state for run in runs)
     return sorted(dates)
+
+
+def nothing_left(plans: Sequence[PlannedBackfill], reprocess: str) -> NothingToDoError:
+    """Return the error that says how the runs of backfills stand which have nothing to run."""
+    states = sum((plan.present for plan in plans), Counter())
+    number = states.total()
+    if set(states) == {"success"}:
+        which = "run of this backfill has" if number == 1 else f"{number} runs of this backfill have"
+        return NothingToDoError(
+            f"{'The only' if number == 1 else 'All'} {which} succeeded already.",
+            hint=f"repeat {'it' if number == 1 else 'them'} with --reprocess completed",
+        )
+    again = "--reprocess completed repeats those that have ended"
+    if states["failed"] and reprocess == "none":
+        again = "--reprocess failed repeats those that failed"
+    elif any(states[state] for state in ACTIVE_RUN_STATES):
+        again = "wait until those under way have ended"
+    return NothingToDoError(f"Every run of this backfill exists already: {_by_state(states)}.", hint=again)
+
+
+def _by_state(states: Counter[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
 
 
 def _same_dates(running: Backfill, plan: PlannedBackfill) -> bool:
@@ -228,14 +259,17 @@ def follow(
     waiting_for: Callable[[str, str], str],
     poll: float,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Wait until every run of some backfills has ended; True when none failed.
 
     Parameters
     ----------
     waiting_for : says of a run (processor, run id) what it waits for, or nothing.
+    clock : seconds; when nothing has changed for half a minute, what runs is said with the time it has taken.
     """
-    last = ""
+    last, said_at = "", clock()
+    running_since: dict[tuple[str, str], float] = {}
     while True:
         found: list[tuple[PlannedBackfill, Run]] = []
         open_plans = 0
@@ -246,10 +280,21 @@ def follow(
             # Airflow makes the runs after it has answered; a backfill that is completed makes no more.
             open_plans += active or (len(runs) < len(plan.dates) and not _completed(api, plan))
         ended = sum(run.state not in ACTIVE_RUN_STATES for _, run in found)
+        running = [(plan, run) for plan, run in found if run.state == "running"]
+        now = clock()
+        running_since = {
+            (plan.dag_id, run.run_id): running_since.get((plan.dag_id, run.run_id), now) for plan, run in running
+        }
         text = _described(found, waiting_for)
         if text != last:
             progress(ended, sum(len(plan.dates) for plan in plans), text)
-            last = text
+            last, said_at = text, now
+        elif running and now - said_at >= _SIGN_OF_LIFE_SECONDS:
+            at_work = [
+                _at_work(api, plan, run, now - running_since[plan.dag_id, run.run_id]) for plan, run in running[:2]
+            ]
+            progress(ended, sum(len(plan.dates) for plan in plans), "; ".join(at_work))
+            said_at = now
         if not open_plans:
             return all(run.state == "success" for _, run in found)
         sleep(poll)
@@ -266,5 +311,16 @@ def _described(found: Sequence[tuple[PlannedBackfill, Run]], waiting_for: Callab
         for plan, run in found
         if run.state == "running" and (reason := waiting_for(plan.processor, run.run_id))
     ]
-    words = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    return "; ".join([words or "no run yet", *reasons[:2]])
+    return "; ".join([_by_state(counts) or "no run yet", *reasons[:2]])
+
+
+def _at_work(api: AirflowApi, plan: PlannedBackfill, run: Run, seconds: float) -> str:
+    """Say which tasks a run is at, and for how long it has been seen running."""
+    tasks = Counter(api.running_tasks(plan.dag_id, run.run_id))
+    names = ", ".join(name if count == 1 else f"{count} {name}" for name, count in sorted(tasks.items()))
+    took = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    return f"{plan.processor} of {run.logical_date:%Y-%m-%d} has been running for {took}{f' ({names})' if names else ''}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

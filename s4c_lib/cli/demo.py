@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,6 +18,7 @@ from s4c_lib.cli.session import Session, named_season, session_of
 from s4c_lib.cli.synthetic_score import print_scorecard, scorecard_of
 
 if TYPE_CHECKING:
+    from s4c_lib.airflow_api import AirflowApi
     from s4c_lib.catalog.seasons import Season
 
 _COMMAND_WIDTH: Final = 40
@@ -82,19 +84,28 @@ def demo(
 
 
 def finish_earlier(session: Session, processors: tuple[str, ...]) -> bool:
-    """Wait for the backfills an interrupted call left, which Airflow goes on with; False when there are none."""
+    """Wait for the backfills an interrupted call left, which Airflow goes on with; True when a run of them was left."""
     from s4c_lib.airflow_api import AirflowApi
     from s4c_lib.catalog.manifest_export import dag_id
 
     names = {dag_id(SITE, SEASON, processor) for processor in processors}
-    said = False
     with AirflowApi.from_settings(session.settings) as api:
-        while any(api.backfills(name, active=True) for name in sorted(names & set(api.dag_ids()))):
-            if not said:
-                note("an earlier backfill is under way: waiting for its end")
-                said = True
-            time.sleep(2)
-    return said
+        return wait_for_earlier(api, sorted(names & set(api.dag_ids())))
+
+
+def wait_for_earlier(api: AirflowApi, dags: Sequence[str], sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Wait until no backfill of these DAGs is under way; True when a run of them was."""
+    unfinished, said = False, ""
+    while under_way := [name for name in dags if api.backfills(name, active=True)]:
+        at_work = any(api.has_active_runs(name) for name in under_way)
+        unfinished |= at_work
+        # a call that was stopped right after the last run leaves a backfill that Airflow has not closed yet
+        text = f"an earlier backfill is {'under way' if at_work else 'being closed by Airflow'}: waiting for its end"
+        if text != said:
+            note(text)
+            said = text
+        sleep(2)
+    return unfinished
 
 
 def report(session: Session, season: Season, place: Path) -> None:

@@ -174,17 +174,19 @@ def progress(title: str) -> Iterator[Step]:
 
 
 def _lines(title: str) -> Step:
-    """Return progress in lines: of few steps, or of unknown number, each; of many about every tenth."""
-    last: tuple[int, int] | None = None
+    """Return progress in lines: each step, but of many that only count on about every tenth."""
+    last = tenth = -1
     said_at = time.monotonic()
 
     def line(done: int, total: int, label: str, /) -> None:
-        nonlocal last, said_at
-        part = (done * _LINES // total, total) if total > 2 * _LINES else None
+        nonlocal last, tenth, said_at
         now = time.monotonic()
-        if part is not None and part == last and now - said_at < _SILENT_SECONDS:
+        reached = done * _LINES // total if total > 2 * _LINES else -1
+        counts_on = done > last and reached == tenth >= 0
+        last = done
+        if counts_on and now - said_at < _SILENT_SECONDS:
             return
-        last, said_at = part, now
+        tenth, said_at = reached, now
         count = f"{done} of {total}" if total else str(done) if done else ""
         note(f"{title}: {', '.join(text for text in (count, label) if text)}")
 

@@ -11,7 +11,7 @@ import typer
 from s4c_lib.cli.options import AsJson, SeasonName, SiteName, any_processor, examples, processor
 from s4c_lib.cli.output import note, print_json, print_records, print_table, progress, say
 from s4c_lib.cli.session import Session, named_season, session_of
-from s4c_lib.errors import EXIT_FAILED, NothingToDoError
+from s4c_lib.errors import EXIT_FAILED
 from s4c_lib.scheduling.schedules import CatchupPolicy
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def backfill(
     the same command goes on: what has run stays, and --wait also follows what is still under way.
     """
     from s4c_lib.airflow_api import AirflowApi
-    from s4c_lib.cli.backfill import check, create, plan_backfills
+    from s4c_lib.cli.backfill import check, create, nothing_left, plan_backfills
 
     session = session_of(context)
     with session.read() as connection:
@@ -241,13 +241,11 @@ def backfill(
                 plan.dates = check(api, plan, reprocess, step, take_up=follows, patience=patience)
         _print_plans(plans, as_json and not wait, to_result=dry_run or not wait)
         if not any(plan.dates for plan in plans):
-            raise NothingToDoError(
-                "Every run of this backfill exists already.", hint="repeat them with --reprocess failed or completed"
-            )
+            raise nothing_left(plans, reprocess)
         if dry_run:
             note("nothing was created (--dry-run)")
             return
-        created = []
+        created, succeeded = [], True
         for plan in (item for item in plans if item.dates):
             if plan.number is None:
                 create(api, plan, reprocess)
@@ -255,15 +253,18 @@ def backfill(
             else:
                 note(f"backfill {plan.number} of {plan.dag_id} is under way: {len(plan.dates)} runs left")
             created.append(plan)
-            if wait and plan.processor == "ingest" and not _follow(session, season, api, [plan], poll):
-                note("ingest did not succeed, so the products were not started")
-                break
+            if wait and plan.processor == "ingest":
+                succeeded = _follow(session, season, api, [plan], poll)
+                if not succeeded:
+                    note("ingest did not succeed, so the products were not started")
+                    break
         if not wait:
             note(
                 f"follow them in Airflow, or with: s4c jobs list --site {site.short_name} --season {season.short_name}"
             )
             return
-        succeeded = _follow(session, season, api, created, poll)
+        if products := [plan for plan in created if plan.processor != "ingest"]:
+            succeeded &= _follow(session, season, api, products, poll)
         _print_runs(session, api, season, created, as_json)
     if not succeeded:
         raise typer.Exit(EXIT_FAILED)
@@ -306,7 +307,7 @@ def _follow(session: Session, season: Season, api: AirflowApi, plans: Sequence[P
     """Show the runs of backfills until all have ended; True when none failed."""
     from s4c_lib.cli.backfill import follow
 
-    with progress("runs") as step:
+    with progress("runs ended") as step:
         return follow(api, plans, step, waiting_for=_waiting_for(session, season), poll=poll)
 
 
