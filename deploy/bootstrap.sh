@@ -114,7 +114,9 @@ fi
 python=$(find_python)
 uv=$(find_uv "$python")
 say "installing the locked environment into .venv with $python (minutes the first time)"
-UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never "$uv" sync --locked "${extras[@]}" --python "$python" ||
+# Of what uv says, the list of some 300 packages would push all else off the screen.
+UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never "$uv" sync --locked "${extras[@]}" --python "$python" 2>&1 |
+    sed -u '/^ [-+~] /d' >&2 ||
     fail "uv sync failed (message above); when it speaks of the network, check the package index settings"
 printf '%s\n' "$fingerprint" >"$stamp"
 say "ready: $(.venv/bin/python -V) in .venv"

@@ -5,6 +5,7 @@ A message says what is wrong and where; ``hint`` says what to do. ``code`` is st
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 EXIT_DONE = 0
@@ -122,6 +123,11 @@ class DiskFullError(StorageError):
     """No space is left, or the disk guard holds work back."""
 
     code = "disk_full"
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk, or the user's quota on it, has no space left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class SourceError(Sen4capError, ConnectionError):

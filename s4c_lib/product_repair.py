@@ -16,9 +16,9 @@ from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.made_again import Origin
 from s4c_lib.catalog.product_files import Scope
 from s4c_lib.errors import StorageError
+from s4c_lib.processors import L4_PRODUCT_TYPES
 from s4c_lib.product_check import Fault, Finding, What, look_again
 
-_RESULTS = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
 _ON_DISK = (AcquisitionState.PROCESSED, AcquisitionState.PROCESSING, AcquisitionState.DOWNLOADED)
 
 
@@ -58,7 +58,7 @@ def remedy(connection: Connection, finding: Finding) -> Remedy:
         if origin.removed_because is not None:
             return _of_removed(origin)
         return Remedy(Way.EXTRACT, "extracted again by the next ingest")
-    if finding.product_type in _RESULTS:
+    if finding.product_type in L4_PRODUCT_TYPES:
         return Remedy(Way.NONE, 'a result: run that date again, with {"force": true}')
     if finding.product_type == "l3b":
         if origin.inputs_removed is not None:

@@ -31,12 +31,12 @@ from s4c_lib.errors import DatabaseUnavailableError, LeaseLostError
 from s4c_lib.parameters import REGISTRY, Snapshot
 from s4c_lib.parameters.layers import Candidate
 from s4c_lib.parameters.values import check
-from s4c_lib.processors import PROCESSORS, load
+from s4c_lib.processors import PROCESSORS
 from s4c_lib.products.replaced_folder import put_in_place, take_back
 from s4c_lib.products.result_folder import files_in, result_name, work_folder
 from s4c_lib.progress import Progress, silent
 from s4c_lib.scheduling.dates import midnight
-from s4c_lib.season_run import RunResult, SeasonRun
+from s4c_lib.season_run import RunResult, SeasonRun, load
 
 log = structlog.get_logger(__name__)
 

@@ -7,13 +7,15 @@ of its result tables at once, or nothing of it.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from s4c_lib.errors import Sen4capError
+from s4c_lib import processors
+from s4c_lib.errors import ProcessorUnavailableError, Sen4capError
 from s4c_lib.progress import Progress, silent
 from s4c_lib.reasons import Reason
 
@@ -126,3 +128,23 @@ class RunResult:
 
     counts: Mapping[str, int]
     product: ResultProduct = field(default_factory=ResultProduct)
+
+
+EntryPoint = Callable[[SeasonRun], RunResult]
+
+
+def load(name: str) -> EntryPoint:
+    """Return the function that computes a processor's product.
+
+    Raises
+    ------
+    ProcessorUnavailableError : this release has none.
+    """
+    processor = processors.PROCESSORS[name]
+    if processor.entry_point is None:
+        raise ProcessorUnavailableError(
+            f"This release does not compute {name} ({processor.makes}).", hint="see CHANGELOG.md for what it does"
+        )
+    module, _, function = processor.entry_point.partition(":")
+    found: EntryPoint = getattr(importlib.import_module(module), function)
+    return found

@@ -16,6 +16,7 @@ from s4c_lib.catalog.jobs import Job, open_job
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
 from s4c_lib.geography.sentinel2_tiles import TileCoverage, tile
+from s4c_lib.processors import L4_PROCESSORS
 from s4c_lib.scheduling.dates import SeasonDates
 
 ACTOR = "tester"
@@ -52,15 +53,23 @@ def make_site(connection: Connection, name: str = "Alpha", tiles: tuple[str, ...
     )
 
 
-def make_season(connection: Connection, site: Site, name: str = "2024", dates: SeasonDates = DATES) -> Season:
-    season, _ = seasons.add_season(connection, site, name=name, dates=dates, actor=ACTOR)
+def make_season(
+    connection: Connection,
+    site: Site,
+    name: str = "2024",
+    dates: SeasonDates = DATES,
+    processors: tuple[str, ...] = L4_PROCESSORS,
+) -> Season:
+    season, _ = seasons.add_season(connection, site, name=name, dates=dates, actor=ACTOR, processors=processors)
     return season
 
 
-def make_enabled(connection: Connection, name: str = "Alpha", dates: SeasonDates = DATES) -> tuple[Site, Season]:
+def make_enabled(
+    connection: Connection, name: str = "Alpha", dates: SeasonDates = DATES, processors: tuple[str, ...] = L4_PROCESSORS
+) -> tuple[Site, Season]:
     """A site with a season, both enabled."""
     site = make_site(connection, name)
-    season = make_season(connection, site, dates=dates)
+    season = make_season(connection, site, dates=dates, processors=processors)
     return sites.set_enabled(connection, site, True), season
 
 

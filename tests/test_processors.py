@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from s4c_lib.catalog.auxdata import Kind
+from s4c_lib.catalog.vocabulary import PROCESSORS as NUMBERS
+from s4c_lib.catalog.vocabulary import PRODUCT_TYPES as TYPE_NUMBERS
 from s4c_lib.parameters import Layers, resolve
 from s4c_lib.processors import PROCESSORS, Variables, variables_read
 from s4c_lib.scheduling.dates import Phase
@@ -45,4 +48,13 @@ def test_each_mode_reads_its_sensors_only() -> None:
     }  # fmt: skip
     assert read("s4c_l4b").all == ("ndvi", "coherence_vh", "coherence_vv")
     assert read("s4c_l4c") == Variables(("ndvi",), ("vv", "vh", "coherence_vv"))
-    assert {item.level for item in PROCESSORS.values()} == {"l4a", "l4b", "l4c"}
+
+
+def test_processors_share_neither_numbers_nor_names_and_need_only_what_they_read() -> None:
+    assert {processor for processor, _ in CHOICES} == set(PROCESSORS)
+    assert len(set(NUMBERS.values())) == len(NUMBERS)
+    assert len(set(TYPE_NUMBERS.values())) == len(TYPE_NUMBERS)
+    for names in zip(*((item.product_type, item.level, item.dag_name) for item in PROCESSORS.values()), strict=True):
+        assert len(set(names)) == len(PROCESSORS), names
+    for item in PROCESSORS.values():
+        assert set(item.needed_uploads) <= set(item.uploads) <= {str(kind) for kind in Kind}, item.name

@@ -17,6 +17,7 @@ from s4c_lib.catalog.jobs import JobState
 from s4c_lib.catalog.manifest_export import build_manifest
 from s4c_lib.errors import DatabaseUnavailableError
 from s4c_lib.manifest import DagEntry, Manifest, read_manifest
+from s4c_lib.processors import L4_PROCESSORS
 from s4c_lib.scheduling.dates import SeasonDates
 from s4c_lib.settings import Settings
 from s4c_lib.synchronise import synchronise
@@ -38,13 +39,14 @@ def test_each_season_has_its_dags(connection: Connection) -> None:
     make_source(connection, name="own", site=site)
     make_source(connection, name="wide")
     entries = build(connection)
-    assert sorted(entries) == [
+    assert entries.keys() >= {
         "alpha__2024__ingest",
         "alpha__2024__l4a_crop_type",
         "alpha__2024__l4b_mowing",
         "alpha__2024__l4c_practices",
         "alpha__declarations",
-    ]
+    }
+    assert len(entries) == len(L4_PROCESSORS) + 2
     declarations = entries["alpha__declarations"]
     assert (declarations.season, declarations.enabled, declarations.schedule) == ("", True, "by hand")
     ingest = entries["alpha__2024__ingest"]
@@ -131,7 +133,7 @@ def test_the_manifest_of_the_same_database_is_the_same(connection: Connection) -
         make_season(connection, site, "2025", NEXT)
     first = build_manifest(connection, today=TODAY, has_active_runs=nobody)
     assert first.to_json() == build_manifest(connection, today=TODAY, has_active_runs=nobody).to_json()
-    assert len(first.dags) == 2 * (2 * 4 + 1)
+    assert len(first.dags) == 2 * (2 * (len(L4_PROCESSORS) + 1) + 1)
 
 
 @pytest.fixture
@@ -146,19 +148,19 @@ def test_without_airflow_the_manifest_is_written_all_the_same(database: Database
         site, season = make_enabled(connection)
         make_season(connection, site, "2025", NEXT)
     outcome = synchronise(database, settings, today=TODAY)
-    assert (outcome.dags, outcome.changed, outcome.pools) == (9, True, 0)
+    assert (outcome.dags, outcome.changed, outcome.pools) == (2 * (len(L4_PROCESSORS) + 1) + 1, True, 0)
     assert "Airflow was not asked" in outcome.messages[0]
     assert not synchronise(database, settings, today=TODAY).changed
     # nobody can say whether runs are active: the DAGs of a disabled season stay until somebody can
     with database.begin() as connection:
         seasons.set_enabled(connection, season, False)
-    assert synchronise(database, settings, today=TODAY).dags == 9
+    assert synchronise(database, settings, today=TODAY).dags == 2 * (len(L4_PROCESSORS) + 1) + 1
     found = {entry.dag_id: entry.enabled for entry in read_manifest(settings.manifest_path).dags}
-    assert sum(found.values()) == 5
+    assert sum(found.values()) == len(L4_PROCESSORS) + 2
     # a season disabled before anything was written leaves nothing
     settings.manifest_path.unlink()
     settings.manifest_path.with_name("m.last_good.json").unlink()
-    assert synchronise(database, settings, today=TODAY).dags == 5
+    assert synchronise(database, settings, today=TODAY).dags == len(L4_PROCESSORS) + 2
 
 
 def test_airflow_that_does_not_answer_is_named(database: Database, tmp_path: Path) -> None:

@@ -59,9 +59,9 @@ class RetentionOperator(DomainOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Remove and return counts."""
-        from s4c_lib.deletion import finish_deletions
+        from s4c_lib.deletion.stages import finish_deletions
         from s4c_lib.ingest.clock import utc_now
-        from s4c_lib.retention import apply
+        from s4c_lib.retention.nightly import apply
         from s4c_lib.settings import Settings
 
         with retried_by_class():

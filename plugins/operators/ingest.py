@@ -38,6 +38,10 @@ class IngestOperator(DomainOperator):
             add_counts(connection, job_id, counts)
         self.log.info("%s", ", ".join(f"{key} {value}" for key, value in counts.items()))
 
+    def say_progress(self, done: int, total: int, name: str) -> None:
+        """Say in the log which of how many is next."""
+        self.log.info("%s of %s: %s", done, total, name)
+
 
 class QueryOperator(IngestOperator):
     """Search the windows that are due, and decide what the site uses."""
@@ -46,8 +50,8 @@ class QueryOperator(IngestOperator):
         """Query and return counts."""
         from s4c_lib.catalog.query_windows import requery
         from s4c_lib.ingest.clock import utc_now
+        from s4c_lib.ingest.lease import process_owner
         from s4c_lib.ingest.query import run_query
-        from s4c_lib.ingest.register import process_owner
         from s4c_lib.ingest.steps import configured_programs
 
         database = self.database()
@@ -90,7 +94,8 @@ class RegisterOperator(IngestOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Register and return counts."""
         from s4c_lib.ingest.clock import utc_now
-        from s4c_lib.ingest.register import process_owner, run_register
+        from s4c_lib.ingest.lease import process_owner
+        from s4c_lib.ingest.register import run_register
 
         database = self.database()
         with self.running_job(context) as job_id, retried_by_class():
@@ -150,7 +155,7 @@ class StepOperator(IngestOperator):
         """Make them and return counts."""
         from s4c_lib.catalog import derivations, unit_claims
         from s4c_lib.ingest.clock import utc_now
-        from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.lease import process_owner
         from s4c_lib.ingest.steps import derived_step, step_counts
 
         database, step = self.database(), derived_step(self.step)
@@ -169,11 +174,8 @@ class StepOperator(IngestOperator):
                 job_id=job_id,
                 clock=utc_now,
                 limit=self.chunk,
-                progress=self._progress,
+                progress=self.say_progress,
             )
             counts = step_counts(step, outcome)
             self.record(database, job_id, counts)
         return counts
-
-    def _progress(self, done: int, total: int, name: str) -> None:
-        self.log.info("%s of %s: %s", done, total, name)

@@ -35,7 +35,7 @@ class PlanFetchOperator(IngestOperator):
         """Return how many acquisitions each fetch task takes, and which of them wait for what comes later."""
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.fetch import plan_chunks, prepare
-        from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.lease import process_owner
         from s4c_lib.ingest.staging import look_after
 
         database = self.database()
@@ -79,7 +79,7 @@ class FetchOperator(IngestOperator):
         from s4c_lib.catalog.transfers import give_back
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.fetch import run_fetch
-        from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.lease import process_owner
 
         database = self.database()
         task = f"{self.task_id}[{context['ti'].map_index}]"
@@ -97,7 +97,7 @@ class FetchOperator(IngestOperator):
                 limit=self.chunk,
                 clock=utc_now,
                 access=airflow_access(),
-                progress=self._progress,
+                progress=self.say_progress,
             )
             self.record(database, job_id, outcome.counts())
         if outcome.held_back is not None:
@@ -113,7 +113,7 @@ class FetchOperator(IngestOperator):
         from s4c_airflow.staged_trigger import StagedTrigger
         from s4c_lib.ingest.clock import utc_now
         from s4c_lib.ingest.fetch_all import MOST_FRUITLESS_WAITS, pause_seconds
-        from s4c_lib.ingest.register import process_owner
+        from s4c_lib.ingest.lease import process_owner
         from s4c_lib.ingest.staging import look_after
 
         ingest, owner = load_run(database, job_id), process_owner(job_id, task)
@@ -155,6 +155,3 @@ class FetchOperator(IngestOperator):
         with database.begin() as connection:
             job = get_job(connection, job_id)
         return (job.started_at or job.submitted_at) + timedelta(hours=float(ingest.parameters["staging.wait_hours"]))
-
-    def _progress(self, done: int, total: int, name: str) -> None:
-        self.log.info("%s of %s: %s", done, total, name)

@@ -1,4 +1,4 @@
-"""First and last task of every season DAG: open the run's job, close it."""
+"""The tasks of every season DAG: open the run's job, compute, close it."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from s4c_airflow.failure_notifier import FailureNotifier
 from s4c_airflow.forms import form
 from s4c_airflow.timetables import IngestTimetable, SeasonTimetable
 from s4c_lib.manifest import DagEntry, Manifest, read_manifest
+from s4c_lib.processors import PROCESSORS
 from s4c_lib.settings import Settings
 from s4c_lib.site_roles import access_control
 
@@ -44,10 +45,7 @@ PURPOSE = {
         "Finds the acquisitions of the season, fetches or links them, publishes L2A, makes L3B of each tile, "
         "backscatter and coherence of raw Sentinel-1 products, and the statistics of every parcel."
     ),
-    "s4c_l4a": "Crop type of every declared parcel and a verdict on its declaration; crop diversification if on.",
-    "s4c_l4b": "Mowing events of every grassland parcel, with date and confidence.",
-    "s4c_l4c": "Agricultural practices per parcel: harvest, catch crops, fallow, nitrogen-fixing crops.",
-}
+} | {name: one.purpose for name, one in PROCESSORS.items()}
 
 
 def shard_of(site: str, shards: int) -> int:

@@ -13,8 +13,10 @@ from airflow.sdk import Param
 
 from s4c_lib.parameters import REGISTRY, Scope
 from s4c_lib.parameters.model import Kind, Parameter
+from s4c_lib.parameters.registry import FORM_LIMIT
 
-MOST_FIELDS = 6
+# Two of every form of its kind, the parameters, and the settings.
+MOST_FIELDS = 2 + FORM_LIMIT + 1
 # What stands among the settings of a run besides parameters; see `s4c_lib.run_requests.AMONG_SETTINGS`.
 OPTIONS: dict[str, Any] = {
     "force": {"type": "boolean"},
@@ -35,7 +37,7 @@ def _settings_schema(processor: str) -> dict[str, Any]:
     }
     more = ""
     if processor != "ingest":
-        # a seventh field would push a parameter of the processor out of the form
+        # fields of their own would be too many: see FORM_LIMIT
         properties |= OPTIONS
         more = (
             ' {"force": true} runs it although nothing has changed since the last success, {"without_waiting": true} '
@@ -113,8 +115,7 @@ def form(processor: str) -> dict[str, Param]:
                 ),
             ),
         }
-    shown = REGISTRY.form_parameters(processor)[: MOST_FIELDS - len(fields) - 1]
-    for parameter in sorted(shown, key=lambda one: one.label):
+    for parameter in sorted(REGISTRY.form_parameters(processor), key=lambda one: one.label):
         fields[parameter.key] = Param(None, **_field(parameter))
     fields["settings"] = Param({}, **_settings_schema(processor))
     return fields

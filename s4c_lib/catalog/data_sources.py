@@ -261,17 +261,33 @@ CHANGEABLE = {
 }
 
 
-def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) -> list[DataSource]:
+def set_source(
+    connection: Connection, name: str, changes: Mapping[str, Any], *, site: str | None = None
+) -> list[DataSource]:
     """Change fields of a source, on all its satellites.
 
     A source that is switched on or lies elsewhere now is searched again; when one is switched off, the others are
     asked for what it was to supply.
 
+    Parameters
+    ----------
+    site : only of the source that this site has under the name; None for all of the name.
+
     Raises
     ------
+    NotFoundError : no such source.
+    ConflictError : a folder or layout for archives of several sites that share a name.
     InputError : no such field, or a value it cannot have.
     """
-    before = get_sources(connection, name)
+    named = get_sources(connection, name)
+    before = [source for source in named if site is None or source.site == site]
+    owners = sorted({source.site or "all sites" for source in named})
+    if not before:
+        raise NotFoundError(f"Site {site!r} has no data source {name!r} of its own.", hint=f"it is of {owners[0]}")
+    if len({source.site for source in before}) > 1 and {"local_root", "path_template"} & set(changes):
+        raise ConflictError(
+            f"Archives of {', '.join(owners)} have the name {name!r}, and lie apart.", hint="say which with --site SITE"
+        )
     if strangers := sorted(set(changes) - set(CHANGEABLE)):
         raise InputError(
             f"A data source has no field {strangers[0]!r} to set.", hint=f"choose from {', '.join(sorted(CHANGEABLE))}"
@@ -279,7 +295,7 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
     if changes.get("fetch_mode") is not None:
         _check_mode(before[0].driver, changes["fetch_mode"])
     if changes:
-        values: dict[str, Any] = {**changes, "name": name}
+        values: dict[str, Any] = {**changes, "ids": [source.id for source in before]}
         for field in {"quota", "params"} & set(changes):
             values[field] = json.dumps(dict(changes[field]))
         refuse_secrets(changes.get("params", {}))
@@ -292,7 +308,7 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
             else f"{field} = CAST(:{field} AS {CHANGEABLE[field]})"
             for field in sorted(changes)
         )
-        statement = text(f"UPDATE s4c.data_source SET {assignments} WHERE name = :name")
+        statement = text(f"UPDATE s4c.data_source SET {assignments} WHERE id = ANY(:ids)")
         try:
             with connection.begin_nested():
                 connection.execute(statement, values)
@@ -302,7 +318,8 @@ def set_source(connection: Connection, name: str, changes: Mapping[str, Any]) ->
                 f"Data source {name!r} cannot have {given}: {str(error.orig).strip().splitlines()[0]}",
                 hint="copy, symlink and check need local_root, other modes have none; max_connections is 1 to 64",
             ) from error
-    after = get_sources(connection, name)
+    changed = {source.id for source in before}
+    after = [source for source in get_sources(connection, name) if source.id in changed]
     if not all(source.can_query or source.can_download for source in after):
         raise InputError(
             f"Data source {name!r} would be neither searched nor fetched from.", hint="switch it off with --disable"

@@ -1,10 +1,11 @@
-"""Connections to the domain database, and the two spellings of its address."""
+"""Connections to the domain database, the two spellings of its address, and the versions of its server."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -123,3 +124,22 @@ class Database:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """Versions of the database server; ``postgis`` is None where the extension is missing."""
+
+    postgresql: str
+    postgresql_major: int
+    postgis: str | None
+
+
+def server_facts(connection: Connection) -> ServerFacts:
+    """Return the versions of PostgreSQL and PostGIS."""
+    number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+    version = str(connection.execute(text("SHOW server_version")).scalar_one())
+    postgis = connection.execute(
+        text("SELECT extversion FROM pg_extension WHERE extname = 'postgis'")
+    ).scalar_one_or_none()
+    return ServerFacts(version, number // 10_000, postgis)

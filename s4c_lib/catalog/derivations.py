@@ -7,7 +7,7 @@ output was superseded, or another variable is wanted) is opened again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -282,3 +282,28 @@ def _release(connection: Connection, condition: str, values: dict[str, object]) 
         """
     )
     return connection.execute(statement, values).rowcount
+
+
+def failed_of(connection: Connection, acquisition_id: int) -> int:
+    """Return how many L3B products and statistics of an acquisition could not be made."""
+    statement = text(
+        """
+        SELECT count(*) FROM s4c.derivation d JOIN s4c.product p ON p.id = d.product_id
+        WHERE p.acquisition_id = :id AND d.state = 'failed'
+        """
+    )
+    return int(connection.execute(statement, {"id": acquisition_id}).scalar_one())
+
+
+def reset_failed(connection: Connection, acquisition_ids: Sequence[int]) -> int:
+    """Give what could not be made of the products of acquisitions a fresh count of tries."""
+    statement = text(
+        """
+        UPDATE s4c.derivation d
+        SET state = 'pending', attempts = 0, retryable = true, reason_code = NULL, failed_reason = NULL,
+            next_attempt_at = NULL, updated_at = clock_timestamp()
+        FROM s4c.product p
+        WHERE p.id = d.product_id AND p.acquisition_id = ANY(:ids) AND d.state = 'failed'
+        """
+    )
+    return connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).rowcount

@@ -10,15 +10,14 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.processors import L4_PRODUCT_TYPES
 
 KIND_OF_TYPE: Final = {
     "l2a": "l2a",
     "s1_l2a_amp": "s1",
     "s1_l2a_cohe": "s1",
     "l3b": "l3b",
-    "s4c_l4a": "l4",
-    "s4c_l4b": "l4",
-    "s4c_l4c": "l4",
+    **dict.fromkeys(L4_PRODUCT_TYPES, "l4"),
 }
 
 

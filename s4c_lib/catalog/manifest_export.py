@@ -17,10 +17,11 @@ from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.manifest import DagEntry, Manifest
 from s4c_lib.notices.wishes import read_wishes
 from s4c_lib.parameters import Snapshot
+from s4c_lib.processors import PROCESSORS
 from s4c_lib.scheduling.query_windows import span
 from s4c_lib.scheduling.schedules import runs
 
-DAG_NAMES = {"s4c_l4a": "l4a_crop_type", "s4c_l4b": "l4b_mowing", "s4c_l4c": "l4c_practices", "ingest": "ingest"}
+DAG_NAMES = {name: one.dag_name for name, one in PROCESSORS.items()} | {"ingest": "ingest"}
 
 
 def dag_id(site: str, season: str, processor: str) -> str:

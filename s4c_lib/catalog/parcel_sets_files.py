@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ import pyarrow as pa
 from pyarrow import parquet
 from pyproj import CRS
 
-from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.errors import DiskFullError, StorageError, is_disk_full
 
 ROW_GROUP: Final = 65_536
 
@@ -70,7 +69,7 @@ def write_version_folder(
         partial.rename(target)
     except OSError as error:
         _discard(partial)
-        if error.errno == errno.ENOSPC:
+        if is_disk_full(error):
             raise DiskFullError(f"The disk of {target} is full; nothing was kept.", hint="free space") from error
         raise StorageError(f"{target} cannot be written: {error.strerror or error}; nothing was kept.") from error
     except BaseException:

@@ -13,9 +13,10 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.products import ProductFile
-from s4c_lib.catalog.vocabulary import L4_PROCESSORS, PRODUCT_TYPES
+from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.processors import L4_PRODUCT_TYPES
 
-_RESULTS: Final = [PRODUCT_TYPES[name] for name in L4_PROCESSORS]
+_RESULTS: Final = [PRODUCT_TYPES[name] for name in L4_PRODUCT_TYPES]
 
 
 @dataclass(frozen=True, slots=True)

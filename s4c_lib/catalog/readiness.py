@@ -6,7 +6,6 @@ order, R6 few failures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.waivers import Waiver, waivers_of_run
 from s4c_lib.chosen_inputs import ChosenInputs
 from s4c_lib.parameters import Snapshot
-from s4c_lib.processors import PROCESSORS
+from s4c_lib.processors import PROCESSORS, variables_read
 from s4c_lib.scheduling.dates import Phase
 
 __all__ = [
@@ -35,13 +34,6 @@ __all__ = [
     "required_satellites",
     "season_hashes",
 ]
-
-# Satellites a processor waits for, by the parameter that chooses them; Landsat is never waited for.
-_BOTH = ("s1", "s2")
-_REQUIRED: Mapping[str, tuple[str, Mapping[str, tuple[str, ...]]]] = {
-    "s4c_l4a": ("processor.s4c_l4a.mode", {"both": _BOTH, "s1-only": ("s1",), "s2-only": ("s2",)}),
-    "s4c_l4b": ("processor.s4c_l4b.input_product_types", {"S1_S2": _BOTH, "S1": ("s1",), "S2": ("s2",)}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +71,7 @@ class Readiness:
 
 def required_satellites(processor: str, snapshot: Snapshot) -> tuple[str, ...]:
     """Return the satellites a run waits for, those switched off for the site left out."""
-    satellites: tuple[str, ...] = _BOTH
-    if processor in _REQUIRED:
-        key, choices = _REQUIRED[processor]
-        satellites = choices[snapshot[key]]
+    satellites = variables_read(processor, snapshot).satellites
     return tuple(name for name in satellites if snapshot[f"{name}.enabled"])
 
 

@@ -6,23 +6,26 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from s4c_lib.catalog.auxdata import SeasonInputs
+from s4c_lib.catalog.auxdata import PRACTICE_KINDS, SeasonInputs
 from s4c_lib.catalog.jobs import JobState, blocking_jobs
 from s4c_lib.catalog.readiness_rules import MOST_NAMED, JudgedRun, RuleResult
 from s4c_lib.parameters import Snapshot
+from s4c_lib.processors import PROCESSORS
 
 # How a user gives what is missing, by kind.
 _GIVEN: Mapping[str, tuple[str, str]] = {
     "declarations": ("declarations", "s4c declarations import"),
     "lut": ("crop code table", "s4c lut import"),
+    "l4b_config": ("L4B configuration", "s4c config import"),
     "l4c_config": ("L4C configuration", "s4c config import"),
+    **{kind: (f"practice table {name}", "s4c practices import") for name, kind in PRACTICE_KINDS.items()},
 }
 
 
 def given(run: JudgedRun, found: SeasonInputs) -> RuleResult:
-    """Judge R4: declarations and crop codes for all; for L4C also its configuration and a usable practice (D12)."""
+    """Judge R4: what the processor is declared to need; for L4C also a usable practice (D12)."""
     year = run.season.year
-    needed = ["declarations", "lut", *(["l4c_config"] if run.processor == "s4c_l4c" else [])]
+    needed = PROCESSORS[run.processor].needed_uploads
     have = {str(kind) for kind in found.versions}
     if found.parcel_set_id is None:
         have.discard("declarations")

@@ -10,11 +10,12 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.vocabulary import PRODUCT_TYPES
+from s4c_lib.processors import L4_PRODUCT_TYPES
 
 # Made here; Sentinel-1 products are so unless they are the downloads themselves.
-_OWN: Final = tuple(PRODUCT_TYPES[name] for name in ("l2a", "l3b", "s4c_l4a", "s4c_l4b", "s4c_l4c"))
+_OWN: Final = tuple(PRODUCT_TYPES[name] for name in ("l2a", "l3b", *L4_PRODUCT_TYPES))
 _RADAR: Final = tuple(PRODUCT_TYPES[name] for name in ("s1_l2a_amp", "s1_l2a_cohe"))
-_RESULTS: Final = tuple(PRODUCT_TYPES[name] for name in ("s4c_l4a", "s4c_l4b", "s4c_l4c"))
+_RESULTS: Final = tuple(PRODUCT_TYPES[name] for name in L4_PRODUCT_TYPES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, text
 
 from s4c_lib.catalog.sites import Site
-from s4c_lib.catalog.vocabulary import L4_PROCESSORS, PROCESSORS, processor_name
+from s4c_lib.catalog.vocabulary import PROCESSORS, processor_name
 from s4c_lib.errors import ConflictError, InputError, NotFoundError
+from s4c_lib.processors import L4_PROCESSORS
 from s4c_lib.scheduling.dates import SeasonDates
 from s4c_lib.scheduling.schedules import Anchor, CatchupPolicy, Kind, Schedule, default_schedule
 
@@ -210,11 +211,17 @@ def set_enabled(connection: Connection, season: Season, enabled: bool) -> tuple[
     return season_by_id(connection, season.id), warnings
 
 
-def set_dates(connection: Connection, season: Season, dates: SeasonDates) -> tuple[Season, list[str]]:
-    """Move a season; its year and the schedules that follow its dates move with it, those a user set stay."""
+def set_dates(
+    connection: Connection, season: Season, dates: SeasonDates, *, year: int | None = None
+) -> tuple[Season, list[str]]:
+    """Move a season; its year, if none is given, and the schedules that follow its dates move with it.
+
+    A year or a schedule that a user set stays.
+    """
     check_dates(dates)
     warnings = _check_nesting(connection, season.site_id, dates, season.id) if season.enabled else []
-    year = dates.default_year() if season.year == season.dates.default_year() else season.year
+    if year is None:
+        year = dates.default_year() if season.year == season.dates.default_year() else season.year
     connection.execute(
         text(
             "UPDATE s4c.season SET start_date = :start, mid_date = :mid, end_date = :end, year = :year WHERE id = :id"

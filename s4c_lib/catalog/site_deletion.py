@@ -1,7 +1,7 @@
 """Deleting a site: what would go, then everything that belongs to it, in one transaction.
 
-Acquisitions and shared products go only when no other site uses them. Files go before the rows, see `s4c_lib.deletion`:
-a deletion that was interrupted finds by the rows what is left to do.
+Acquisitions and shared products go only when no other site uses them. Files go before the rows, see
+`s4c_lib.deletion.stages`: a deletion that was interrupted finds by the rows what is left to do.
 Source: operations.md §7, "Site deletion".
 """
 

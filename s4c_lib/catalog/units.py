@@ -1,7 +1,7 @@
-"""Pre-processing units of acquisitions: claimed on a lease, tried a limited number of times, rolled up.
+"""Pre-processing units of acquisitions: planned, held on a lease, tried a limited number of times, rolled up.
 
 A unit is a tile of an optical acquisition, ``single`` (backscatter) or ``pair:<previous acquisition id>``
-(coherence) of a radar one. Source: operations.md §1.4, spec/README.md C14.
+(coherence) of a radar one. Claiming them is `unit_claims`. Source: operations.md §1.4, spec/README.md C14.
 """
 
 from __future__ import annotations
@@ -270,3 +270,33 @@ def roll_up(connection: Connection, acquisition_id: int, *, actor: str) -> Acqui
     if after is not AcquisitionState.PROCESSING:
         transition(connection, [acquisition_id], after, actor=actor)
     return after
+
+
+def reset_failed(connection: Connection, acquisition_ids: Sequence[int]) -> int:
+    """Give the failed units of acquisitions a fresh count of tries."""
+    statement = text(
+        """
+        UPDATE s4c.acquisition_unit
+        SET state = 'pending', attempts = 0, retryable = true, reason_code = NULL, failed_reason = NULL,
+            next_attempt_at = NULL, updated_at = clock_timestamp()
+        WHERE acquisition_id = ANY(:ids) AND state = 'failed'
+        """
+    )
+    return connection.execute(statement, {"ids": sorted(set(acquisition_ids))}).rowcount
+
+
+def faults_of(connection: Connection, acquisition_id: int) -> list[tuple[str, str]]:
+    """Return (unit, what was wrong with it) of those units of an acquisition that something is known of."""
+    statement = text(
+        """
+        SELECT unit_key, failed_reason FROM s4c.acquisition_unit
+        WHERE acquisition_id = :id AND failed_reason <> '' ORDER BY processor_id, unit_key, id
+        """
+    )
+    return [(row.unit_key, row.failed_reason) for row in connection.execute(statement, {"id": acquisition_id})]
+
+
+def failed_of(connection: Connection, acquisition_id: int) -> int:
+    """Return how many units of an acquisition have failed."""
+    statement = text("SELECT count(*) FROM s4c.acquisition_unit WHERE acquisition_id = :id AND state = 'failed'")
+    return int(connection.execute(statement, {"id": acquisition_id}).scalar_one())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from s4c_lib import processors
+
 SATELLITES = {"s2": 1, "l8": 2, "s1": 3, "l9": 4}
 SATELLITE_OF_NAME = {"sentinel2": "s2", "landsat8": "l8", "sentinel1": "s1", "landsat9": "l9"}
 
@@ -12,14 +14,11 @@ PROCESSORS = {
     "l3b": 3,
     "l2s1": 7,
     "lpis": 8,
-    "s4c_l4a": 9,
-    "s4c_l4b": 10,
-    "s4c_l4c": 11,
+    **{one.name: one.number for one in processors.PROCESSORS.values()},
     "s4c_mdb1": 14,
     "l2a_msk": 15,
     "ingest": 100,
 }
-L4_PROCESSORS = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
 
 PRODUCT_TYPES = {
     "l2a": 1,
@@ -27,10 +26,8 @@ PRODUCT_TYPES = {
     "l1c": 7,
     "s1_l2a_amp": 10,
     "s1_l2a_cohe": 11,
-    "s4c_l4a": 12,
-    "s4c_l4b": 13,
+    **{one.product_type: one.product_type_number for one in processors.PROCESSORS.values()},
     "lpis": 14,
-    "s4c_l4c": 15,
     "l2a_msk": 26,
 }
 

@@ -162,7 +162,7 @@ def explain(
         members = overview.memberships(connection, item.id)
         pieces = units.units_of(connection, item.id)
         pairs = s1_pairs.pairs_of(connection, [item.id])
-        faults = overview.unit_faults(connection, item.id)
+        faults = units.faults_of(connection, item.id)
         products = product_events.of_acquisition(connection, item.id)
         rasters = _radar_rasters(connection, item, members)
         record = record_of(item, supplies(connection, [item.id], now=session.now())[item.id], session.now())
@@ -172,7 +172,9 @@ def explain(
         more = {"sites": members, "units": pieces, "faults": faults, **radar, "products": products, "events": events}
         print_record({**record, **more}, as_json=True)
         return
-    print_record(record, as_json=False)
+    # the error has a line of its own
+    happened = record["happened"].removesuffix(f" ({record['error']})")
+    print_record({**record, "happened": happened}, as_json=False)
     say()
     print_table(
         ("when", "from", "to", "who", "reason"),
@@ -263,7 +265,7 @@ def retry(
     tried again; one whose products retention removed is fetched and processed again. What was left out after it was
     processed is in force again at once if its files are still there.
     """
-    from s4c_lib.catalog import acquisitions, keeping_rows, overview, transfers, units, wanted_again, withdrawals
+    from s4c_lib.catalog import acquisitions, derivations, keeping_rows, transfers, units, wanted_again, withdrawals
     from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 
     session = session_of(context)
@@ -272,14 +274,14 @@ def retry(
         for item in found:
             _require_retryable(connection, item)
         unprocessed = [item.id for item in found if item.state is AcquisitionState.PROCESSING_FAILED]
-        overview.reset_failed_units(connection, unprocessed)
+        units.reset_failed(connection, unprocessed)
         transition(connection, unprocessed, AcquisitionState.DOWNLOADED, actor=session.actor, reason="forced")
         processed = [item.id for item in found if item.state is AcquisitionState.PROCESSED]
         again = sorted(keeping_rows.removed_products(connection, processed))
         wanted_again.want_again(connection, again, actor=session.actor)
         processed = [number for number in processed if number not in again]
-        overview.reset_failed_derivations(connection, processed)
-        overview.reset_failed_units(connection, processed)
+        derivations.reset_failed(connection, processed)
+        units.reset_failed(connection, processed)
         for number in processed:
             units.roll_up(connection, number, actor=session.actor)
         back = [
@@ -332,7 +334,7 @@ def ignore(
 
 
 def _require_retryable(connection: Connection, item: Acquisition) -> None:
-    from s4c_lib.catalog import keeping_rows, overview
+    from s4c_lib.catalog import derivations, keeping_rows, overview, units
     from s4c_lib.catalog.acquisition_states import AcquisitionState
     from s4c_lib.reasons import Reason
 
@@ -340,8 +342,8 @@ def _require_retryable(connection: Connection, item: Acquisition) -> None:
     members = overview.memberships(connection, item.id)
     wanted = any(member.relevance == "selected" for member in members)
     parts = item.state is AcquisitionState.PROCESSED and (
-        overview.failed_units(connection, item.id)
-        or overview.failed_derivations(connection, item.id)
+        units.failed_of(connection, item.id)
+        or derivations.failed_of(connection, item.id)
         or keeping_rows.removed_products(connection, [item.id])
     )
     by_hand = item.state is AcquisitionState.IGNORED and item.reason_code == Reason.BY_HAND

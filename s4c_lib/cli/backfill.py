@@ -290,10 +290,11 @@ def follow(
             progress(ended, sum(len(plan.dates) for plan in plans), text)
             last, said_at = text, now
         elif running and now - said_at >= _SIGN_OF_LIFE_SECONDS:
-            at_work = [
-                _at_work(api, plan, run, now - running_since[plan.dag_id, run.run_id]) for plan, run in running[:2]
+            signs = [
+                _sign_of_life(api, plan, run, waiting_for, now - running_since[plan.dag_id, run.run_id])
+                for plan, run in running[:2]
             ]
-            progress(ended, sum(len(plan.dates) for plan in plans), "; ".join(at_work))
+            progress(ended, sum(len(plan.dates) for plan in plans), "; ".join(signs))
             said_at = now
         if not open_plans:
             return all(run.state == "success" for _, run in found)
@@ -314,12 +315,17 @@ def _described(found: Sequence[tuple[PlannedBackfill, Run]], waiting_for: Callab
     return "; ".join([_by_state(counts) or "no run yet", *reasons[:2]])
 
 
-def _at_work(api: AirflowApi, plan: PlannedBackfill, run: Run, seconds: float) -> str:
-    """Say which tasks a run is at, and for how long it has been seen running."""
+def _sign_of_life(
+    api: AirflowApi, plan: PlannedBackfill, run: Run, waiting_for: Callable[[str, str], str], seconds: float
+) -> str:
+    """Say for how long a run has been seen running, and which tasks it is at or what it waits for."""
+    took = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    what = f"{plan.processor} of {run.logical_date:%Y-%m-%d}"
+    if reason := waiting_for(plan.processor, run.run_id):
+        return f"{what} {reason} (for {took})"
     tasks = Counter(api.running_tasks(plan.dag_id, run.run_id))
     names = ", ".join(name if count == 1 else f"{count} {name}" for name, count in sorted(tasks.items()))
-    took = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
-    return f"{plan.processor} of {run.logical_date:%Y-%m-%d} has been running for {took}{f' ({names})' if names else ''}"
+    return f"{what} running for {took}: {names or 'between two tasks'}"
 
 
 def _counted(number: int, what: str) -> str:

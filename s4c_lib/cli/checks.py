@@ -10,8 +10,8 @@ from pathlib import Path
 from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.catalog import config_values, migrations
 from s4c_lib.catalog.data_sources import list_sources
+from s4c_lib.catalog.database import server_facts
 from s4c_lib.catalog.manifest_export import build_manifest
-from s4c_lib.catalog.overview import server_facts
 from s4c_lib.catalog.seasons import list_seasons, season_processors
 from s4c_lib.catalog.sites import list_sites
 from s4c_lib.cli.check import Check, Verdict

@@ -35,10 +35,11 @@ def check_sources(session: Session) -> Iterator[Check]:
 
 
 def _check(session: Session, source: DataSource) -> Check:
-    name = f"source {source.name}"
+    name = f"source {source.name}" + ("" if source.site is None else f" of {source.site}")
     if not source.remote:
         report = source_health(session, source, seconds=SECONDS_EACH)
-        remedy = "" if report.ok else f"mount it, or 's4c source set {source.name} --root FOLDER'"
+        only = "" if source.site is None else f" --site {source.site}"
+        remedy = "" if report.ok else f"mount it, or 's4c source set {source.name} --root FOLDER{only}'"
         return Check(name, Verdict.OK if report.ok else Verdict.BROKEN, report.text, remedy)
     with session.read() as connection:
         circuit = source_state.circuit(connection, source.name, now=session.now())

@@ -128,6 +128,11 @@ def list_values(
             if (text is None or text.casefold() in searched) and not (changed and record["from"].startswith("default")):
                 records.append({"area": chapter.title, **record})
     columns = {"key": "parameter", "value": "value", "unit": "unit", "from": "comes from", "allowed": "allowed"}
+    if not as_json:  # numbers as they were given, not rounded
+        records = [
+            {**record, "value": str(record["value"]) if isinstance(record["value"], float) else record["value"]}
+            for record in records
+        ]
     print_records(records, columns, as_json=as_json, none="no parameter fits")
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from s4c_lib.cli.demo_commands import backfill, step
-from s4c_lib.cli.demo_products import L4, draw_products, show_costs, show_files, waive_what_is_broken
+from s4c_lib.cli.demo_products import draw_products, show_costs, show_files, waive_what_is_broken
 from s4c_lib.cli.demo_season import SEASON, SITE, make_season_once, set_up
 from s4c_lib.cli.options import examples
 from s4c_lib.cli.output import note, print_table, say
 from s4c_lib.cli.session import Session, named_season, session_of
 from s4c_lib.cli.synthetic_score import print_scorecard, scorecard_of
+from s4c_lib.processors import L4_PROCESSORS
 
 if TYPE_CHECKING:
     from s4c_lib.airflow_api import AirflowApi
@@ -55,8 +56,8 @@ def demo(
     report(session, season, place)
     step("5  Crop types, mowings and practices at the season's end, as Airflow backfills")
     waive_what_is_broken(session, season)
-    new |= finish_earlier(session, L4)
-    new |= backfill(session, SITE, SEASON, *L4)
+    new |= finish_earlier(session, L4_PROCESSORS)
+    new |= backfill(session, SITE, SEASON, *L4_PROCESSORS)
     step("6  The products against the truth, which only a made-up season has")
     note(f"$ s4c synthetic score {SITE} {SEASON} --truth {place / 'season'}")
     print_scorecard(scorecard_of(session, SITE, SEASON, place / "season"))

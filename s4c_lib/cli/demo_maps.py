@@ -16,7 +16,7 @@ from s4c_lib.catalog.parcel_sets import active_set
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
 from s4c_lib.catalog.sites import get_site
 from s4c_lib.chart_style import BLACK, GREY, new_figure, save
-from s4c_lib.l4.season_scorecard import newest_product
+from s4c_lib.scorecard.season import newest_product
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,11 @@ from s4c_lib.cli.demo_commands import must
 from s4c_lib.cli.demo_costs import costs_of, task_instances, usual_start
 from s4c_lib.cli.output import note, print_table, say
 from s4c_lib.cli.session import Session
+from s4c_lib.processors import L4_PROCESSORS, L4_PRODUCT_TYPES, PROCESSORS
 
 if TYPE_CHECKING:
     from s4c_lib.catalog.seasons import Season
 
-L4: Final = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
-_SHORT: Final = {"s4c_l4a": "l4a", "s4c_l4b": "l4b", "s4c_l4c": "l4c"}
 _REASON: Final = "damaged on purpose by the demo: it will not come again"
 _SHOWN: Final = (".gpkg", ".html", ".png", "results.csv", "review.csv")
 _FEW: Final = 6
@@ -32,13 +31,13 @@ def waive_what_is_broken(session: Session, season: Season) -> None:
             if season.dates.start <= item.sensing_start.date() <= season.dates.end
         ]
         waived = {(item.processor, item.acquisition) for item in list_waivers(connection, season.id)}
-    wanted = [(processor, name) for processor in L4 for name in failed if (processor, name) not in waived]
+    wanted = [(processor, name) for processor in L4_PROCESSORS for name in failed if (processor, name) not in waived]
     if not wanted:
         note(f"{len(failed)} acquisitions are waived already")
         return
     note(f"{len(failed)} acquisitions are damaged for good, and products wait for all of them: waive them")
     for processor, name in wanted:
-        names = (season.site, season.short_name, _SHORT[processor])
+        names = (season.site, season.short_name, PROCESSORS[processor].level)
         must("season", "waive", *names, "--acquisition", name, "--reason", _REASON)
 
 
@@ -48,7 +47,7 @@ def show_files(session: Session, season: Season) -> None:
 
     rows = []
     with session.read() as connection:
-        for kind in L4:
+        for kind in L4_PRODUCT_TYPES:
             for item in products.list_products(connection, season.site_id, product_type=kind):
                 files = [file.path for file in products.files_of(connection, item.id)]
                 few = [name for name in files if name.endswith(_SHOWN)][:_FEW]
@@ -62,7 +61,7 @@ def show_costs(session: Session, season: Season) -> None:
     from s4c_lib.catalog.jobs import list_jobs
     from s4c_lib.catalog.manifest_export import dag_id
 
-    processors = ("ingest", *L4)
+    processors = ("ingest", *L4_PROCESSORS)
     with AirflowApi.from_settings(session.settings) as api:
         of = {name: task_instances(api, dag_id(season.site, season.short_name, name)) for name in processors}
     start = usual_start(one for instances in of.values() for one in instances)

@@ -109,6 +109,11 @@ def set_up(session: Session, place: Path) -> None:
         },
     }  # fmt: skip
     for kind, command in uploads.items():
+        if kind is Kind.DECLARATIONS and kind not in uploaded:
+            note(
+                f"beside its {PARCELS} parcels the delivery has rows as careless ones have: doubles, overlaps, broken "
+                "outlines. The import names them, and accepts what can be a parcel"
+            )
         if kind not in uploaded:
             must(*command, *year)
     if site is None or not site.enabled:

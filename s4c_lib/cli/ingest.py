@@ -138,7 +138,7 @@ def _run(session: Session, job_id: int, requery: bool, *, wait: bool) -> IngestO
     from s4c_lib.catalog.query_windows import requery as search_again
     from s4c_lib.ingest.clock import utc_now
     from s4c_lib.ingest.context import load_context
-    from s4c_lib.ingest.register import process_owner
+    from s4c_lib.ingest.lease import process_owner
     from s4c_lib.ingest.remote import Access
     from s4c_lib.ingest.steps import run_all
     from s4c_lib.vault import environment_vault

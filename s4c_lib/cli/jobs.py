@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from s4c_lib.cli.options import AsJson, OfSeason, OfSite, any_processor, examples, noun
-from s4c_lib.cli.output import print_record, print_records, print_table, say
+from s4c_lib.cli.output import print_record, print_records, print_table, say, size
 from s4c_lib.cli.session import scope_of, session_of
 from s4c_lib.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from s4c_lib.catalog.jobs import Job
 
 app = noun("Jobs: the runs of the processors, what they wait for and how they ended.")
+
+# Counts in the order of the work they are of, with those that begin with their name: l3b_failed behind l3b.
+_ORDER = (
+    "windows", "found", "new", "queued", "ignored", "rejected", "fetched", "fetch", "given_up", "registered", "shared",
+    "waiting", "gone", "l2a", "s1", "l3b", "statistics",
+    "parcels", "classified", "classes", "calibration", "validation", "confirmed", "contradicted", "cannot_tell",
+)  # fmt: skip
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="Number of the job.")]
 
@@ -119,7 +128,7 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
         extra = {"readiness": job.readiness, "config_snapshot": job.config_snapshot}
         print_record({**found, **details, **extra}, as_json=True)
         return
-    print_record({**found, **details}, as_json=False)
+    print_record({**found, "counts": _counts(job.counts), **details}, as_json=False)
     if job.readiness and job.readiness.get("rules"):
         say()
         rules = job.readiness["rules"]
@@ -127,9 +136,20 @@ def show(context: typer.Context, number: Number, as_json: AsJson = False) -> Non
             ("rule", "held", "what"), [(rule["rule"], rule["ok"], rule["text"]) for rule in rules], title="readiness"
         )
     say()
-    print_table(
-        ("parameter", "value"), sorted((key, value) for key, value in job.config_snapshot.items()), title="parameters"
-    )
+    # numbers as they were given, not rounded
+    values = {key: str(value) if isinstance(value, float) else value for key, value in job.config_snapshot.items()}
+    print_table(("parameter", "value"), sorted(values.items(), key=lambda item: item[0]), title="parameters")
+
+
+def _counts(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was counted in the order of the work, without what was nothing."""
+
+    def place(key: str) -> tuple[int, str]:
+        found = [number for number, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}_")]
+        return (found[0] if found else len(_ORDER), key)
+
+    told = {key: counts[key] for key in sorted(counts, key=place) if counts[key]}
+    return {key: size(value) if key.endswith("_bytes") else value for key, value in told.items()}
 
 
 @app.command(epilog=examples("s4c jobs acknowledge 12"))

@@ -135,7 +135,7 @@ def show(
     if as_json:
         print_json({"site": site.short_name, "year": of_year, "version": version.id, "uploaded": version, "rows": rows})
         return
-    say(f"{version.file_name}, version {version.id}, given by {version.uploaded_by} {version.uploaded_at:%Y-%m-%d}")
+    say(f"{version.file_name}, upload {version.id}, given by {version.uploaded_by} {version.uploaded_at:%Y-%m-%d}")
     columns = [name for name in (rows[0] if rows else ()) if any(row[name] is not None for row in rows)]
     flags = {"EAA", "AL", "PGrass", "TGrass", "Fallow", "Cwater", "Legum"}
     print_table(columns, [[int(row[name]) if name in flags else row[name] for name in columns] for row in rows])

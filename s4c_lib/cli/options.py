@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from s4c_lib.catalog.vocabulary import L4_PROCESSORS
+from s4c_lib.processors import L4_PROCESSORS
 
 
 def examples(*commands: str) -> str:

@@ -55,7 +55,8 @@ def shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.1f}"
+            # a small number keeps what tells it from its neighbours: an accuracy of 0.977 is not 1.0
+            return f"{value:,.1f}" if abs(value) >= 100 or value == round(value, 1) else f"{value:.4g}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}Z"
         case Mapping():

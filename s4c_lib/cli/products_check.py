@@ -106,8 +106,8 @@ def _told(session: Session, checked: Checked) -> list[dict[str, Any]]:
 def _repaired(session: Session, site_name: str, scope: Scope, checked: Checked, *, lost: bool) -> list[dict[str, Any]]:
     from s4c_lib.catalog.config_values import snapshot
     from s4c_lib.catalog.sites import get_site
-    from s4c_lib.keeping import storage_folders
     from s4c_lib.product_repair import repair, require_mounted
+    from s4c_lib.retention.keeping import storage_folders
 
     if not lost:
         with session.read() as connection:

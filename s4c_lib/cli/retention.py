@@ -13,8 +13,8 @@ from s4c_lib.cli.session import session_of
 from s4c_lib.errors import StorageError
 
 if TYPE_CHECKING:
-    from s4c_lib.retention import Planned
-    from s4c_lib.retention_outcome import Unneeded
+    from s4c_lib.retention.nightly import Planned
+    from s4c_lib.retention.outcome import Unneeded
 
 app = noun("Retention: which products and downloads are archived or removed, and when.")
 
@@ -32,9 +32,9 @@ def plan(
 
     Without --site also what belongs to none: replaced versions, leftovers of failed work, old histories.
     """
-    from s4c_lib import retention
     from s4c_lib.catalog.sites import get_site
-    from s4c_lib.retention_policy import Action
+    from s4c_lib.retention import nightly
+    from s4c_lib.retention.policy import Action
 
     session = session_of(context)
     name = None
@@ -43,11 +43,11 @@ def plan(
             name = get_site(connection, of_site).short_name
     found = [
         one
-        for one in retention.plan(session.database, now=session.now())
+        for one in nightly.plan(session.database, now=session.now())
         if name is None or name in one.verdict.item.sites
     ]
     records = [_each(one) for one in found] if each else _numbers(found)
-    tidied = [] if name is not None else retention.unneeded(session.database, now=session.now())
+    tidied = [] if name is not None else nightly.unneeded(session.database, now=session.now())
     records += [_unneeded([one]) for one in tidied] if each else _unneeded_numbers(tidied)
     columns = {"sites": "sites", "kind": "kind", "action": "action"}
     columns |= {"name": "name", "due": "from"} if each else {"count": "count"}
@@ -82,7 +82,7 @@ def _each(one: Planned) -> dict[str, Any]:
 
 
 def _numbers(found: list[Planned]) -> list[Mapping[str, Any]]:
-    from s4c_lib.retention_policy import totals
+    from s4c_lib.retention.policy import totals
 
     by_verdict = {id(one.verdict): one for one in found}
     records: list[Mapping[str, Any]] = []
@@ -131,8 +131,8 @@ def _unneeded(same: list[Unneeded]) -> dict[str, Any]:
 @app.command(epilog=examples("s4c retention run"))
 def run(context: typer.Context, as_json: AsJson = False) -> None:
     """Do now what s4c__retention does at night: finish deletions, apply the policy, remove what nothing needs."""
-    from s4c_lib import retention
-    from s4c_lib.deletion import finish_deletions
+    from s4c_lib.deletion.stages import finish_deletions
+    from s4c_lib.retention import nightly
 
     session = session_of(context)
     finished = finish_deletions(session.database, session.settings, now=session.now())
@@ -140,7 +140,7 @@ def run(context: typer.Context, as_json: AsJson = False) -> None:
         note(text)
     if finished.lines:
         session.export()
-    outcome = retention.apply(session.database, now=session.now(), actor=session.actor, progress=note)
+    outcome = nightly.apply(session.database, now=session.now(), actor=session.actor, progress=note)
     faults = [*finished.faults, *outcome.faults]
     for text in faults:
         warn(text)

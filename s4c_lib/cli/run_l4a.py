@@ -99,6 +99,8 @@ def l4a(
         record, warnings = classify_files(request, values, step)
     for line in warnings:
         warn(line)
+    if not as_json:  # accuracies: one decimal would call 0.96 right throughout
+        record = {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in record.items()}
     print_record(record, as_json=as_json)
 
 

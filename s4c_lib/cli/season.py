@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s4c_lib.catalog.vocabulary import L4_PROCESSORS
 from s4c_lib.cli.options import (
     AsJson,
     EndDay,
@@ -23,10 +22,11 @@ from s4c_lib.cli.options import (
 from s4c_lib.cli.output import note, print_records, print_table, say, warn
 from s4c_lib.cli.session import named_season, session_of
 from s4c_lib.errors import InputError
+from s4c_lib.processors import L4_PROCESSORS
 from s4c_lib.scheduling.dates import SeasonDates
 
 if TYPE_CHECKING:
-    from s4c_lib.catalog.seasons import SeasonProcessor
+    from s4c_lib.catalog.seasons import Season, SeasonProcessor
 
 app = noun("Seasons of a site: their dates, their processors, their runs.")
 
@@ -82,6 +82,8 @@ def add(
     for line in warnings:
         warn(line)
     print_preview(found, as_json=as_json)
+    if year is None:
+        _note_year(season)
     if dry_run:
         note("nothing was stored (--dry-run)")
     elif not site.enabled:
@@ -169,6 +171,12 @@ def dates(
     start: StartDay,
     end: EndDay,
     mid: MidDay = None,
+    year: Annotated[
+        int | None,
+        typer.Option(
+            min=1990, max=2200, help="Year of its declarations; default: a year given before, else the longer part's."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Move a season. Schedules follow its dates, except those that were set by hand.
@@ -182,11 +190,26 @@ def dates(
     with session.change() as connection:
         site, season = named_season(connection, site_name, season_name)
         kept = season.dates.mid if start <= season.dates.mid <= end else _middle(start, end)
-        season, warnings = seasons.set_dates(connection, season, SeasonDates(start, mid or kept, end))
+        season, warnings = seasons.set_dates(connection, season, SeasonDates(start, mid or kept, end), year=year)
         found = preview(connection, site, season, session.today())
     for line in warnings:
         warn(line)
     print_preview(found, as_json=as_json)
+    if year is None:
+        _note_year(season)
+
+
+def _note_year(season: Season) -> None:
+    """Say which declarations a season that crosses New Year takes, for its name may speak of the other year."""
+    dates = season.dates
+    if dates.start.year == dates.end.year:
+        return
+    other = dates.start.year if season.year == dates.end.year else dates.end.year
+    note(
+        f"the season crosses New Year: it takes the declarations and tables of {season.year}; those of {other} with "
+        f"--year {other}, also later: s4c season dates {season.site} {season.short_name} {dates.start} {dates.end} "
+        f"--year {other}"
+    )
 
 
 @app.command(epilog=examples("s4c season processors my_region 2026", "s4c season processors my_region 2026 --off l4a"))

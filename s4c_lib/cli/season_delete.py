@@ -12,7 +12,7 @@ from s4c_lib.cli.session import named_season, session_of
 from s4c_lib.errors import ConflictError
 
 if TYPE_CHECKING:
-    from s4c_lib.deletion import SeasonDeletion
+    from s4c_lib.deletion.stages import SeasonDeletion
 
 
 def register(app: typer.Typer) -> None:
@@ -35,21 +35,21 @@ def delete(
     Acquisitions that no other season of the site uses are left out from now on. Products stay, and files of both until
     retention removes them. From the first moment nothing of the season starts any more, and runs under way are ended.
     """
-    from s4c_lib import deletion
     from s4c_lib.catalog import season_deletion
+    from s4c_lib.deletion import stages
 
     session = session_of(context)
     if not yes:
         with session.read() as connection:
             _, season = named_season(connection, site_name, season_name)
-        planned = deletion.plan_season(session.database, season, now=session.now())
+        planned = stages.plan_season(session.database, season, now=session.now())
         print_record(_record(season.site, season.short_name, planned, deleted=False), as_json=as_json)
         note(f"nothing was deleted; 's4c season delete {site_name} {season_name} --yes' does it")
         return
     with session.change() as connection:
         _, season = named_season(connection, site_name, season_name)
         season_deletion.begin(connection, season, actor=session.actor)
-    done = deletion.delete_season(session.database, season, session.settings, now=session.now(), wait_seconds=wait)
+    done = stages.delete_season(session.database, season, session.settings, now=session.now(), wait_seconds=wait)
     session.export()
     print_record(_record(season.site, season.short_name, done, deleted=not done.waits_for), as_json=as_json)
     if done.waits_for:

@@ -110,7 +110,9 @@ def readiness(
             name = waiver.get("acquisition") or waiver["product"]
             say(f"  waived by {waiver['by']}: {name} ({waiver['reason']})")
         if verdict["left_out"] and verdict["which"] == "last":
-            say(f"  {verdict['left_out']} dates have no run (superseded); --dates lists them")
+            number = verdict["left_out"]
+            words = "1 date has" if number == 1 else f"{number} dates have"
+            say(f"  {words} no run (superseded); --dates lists them")
         say()
 
 
@@ -307,8 +309,12 @@ def _follow(session: Session, season: Season, api: AirflowApi, plans: Sequence[P
     """Show the runs of backfills until all have ended; True when none failed."""
     from s4c_lib.cli.backfill import follow
 
-    with progress("runs ended") as step:
-        return follow(api, plans, step, waiting_for=_waiting_for(session, season), poll=poll)
+    try:
+        with progress("runs ended") as step:
+            return follow(api, plans, step, waiting_for=_waiting_for(session, season), poll=poll)
+    except KeyboardInterrupt:
+        note("the runs go on in Airflow; the same command follows them again, and starts what comes after them")
+        raise
 
 
 def _waiting_for(session: Session, season: Season) -> Callable[[str, str], str]:

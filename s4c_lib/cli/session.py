@@ -113,8 +113,11 @@ class Session:
                 "'s4c dags export'"
             )
             return
-        for message in outcome.messages:
+        *notes, manifest = outcome.messages
+        for message in notes:
             note(message)
+        if outcome.changed:
+            note(manifest)
 
 
 def session_of(context: typer.Context) -> Session:

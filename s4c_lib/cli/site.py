@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from s4c_lib.catalog.sites import Site, SiteTile
-    from s4c_lib.deletion import SiteDeletion
+    from s4c_lib.deletion.stages import SiteDeletion
 
 app = noun("Areas that are watched.")
 
@@ -199,8 +199,8 @@ def delete(
     links are removed, never followed. From the first moment nothing of the site starts any more, and runs under way are
     ended. Interrupted, or with a run that does not end, it is finished by the same command or by s4c__retention.
     """
-    from s4c_lib import deletion
     from s4c_lib.catalog import site_deletion, sites
+    from s4c_lib.deletion import stages
 
     keeps = site_deletion.FILE_KINDS if keep_files else tuple(keep or ())
     if strangers := sorted(set(keeps) - set(site_deletion.FILE_KINDS)):
@@ -210,7 +210,7 @@ def delete(
     if not yes:
         with session.read() as connection:
             site = sites.get_site(connection, name)
-        planned = deletion.plan_site(session.database, site.short_name, now=session.now(), keeps=keeps)
+        planned = stages.plan_site(session.database, site.short_name, now=session.now(), keeps=keeps)
         _print_deletion(_deletion_record(site, planned, deleted=False), as_json)
         note(f"nothing was deleted; 's4c site delete {name} --yes' does it")
         return
@@ -218,7 +218,7 @@ def delete(
         site = sites.get_site(connection, name)
         site_deletion.begin(connection, site, actor=session.actor, keeps=keeps)
     with progress("removing files") as step:
-        done = deletion.delete_site(
+        done = stages.delete_site(
             session.database,
             site.short_name,
             session.settings,

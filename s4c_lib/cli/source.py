@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from s4c_lib.cli import source_events
 from s4c_lib.cli.options import AsJson, examples, noun
 from s4c_lib.cli.output import note, print_records, size, warn
 from s4c_lib.cli.session import Session, session_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from s4c_lib.catalog.data_sources import DataSource
 
 app = noun("Data sources: where acquisitions are searched and fetched.")
+source_events.register(app)
 
 
 class Mode(StrEnum):
@@ -159,13 +161,15 @@ def add(
         )
         records = _records(change, added, session)
     _print(records, as_json)
-    _warn_of_account(session, added[0])
-    if added[0].remote:
+    # sources of other sites may have the same name, with other archives
+    own = max(added, key=lambda source: source.id)
+    _warn_of_account(session, own)
+    if own.remote:
         note(f"try it with 's4c source test {name}'")
         return
     from s4c_lib.cli.source_health import source_health
 
-    health = source_health(session, added[0])
+    health = source_health(session, own)
     if not health.ok:
         warn(f"{health.text}: nothing is found there until it is")
 
@@ -220,10 +224,14 @@ def set_source(
     search: Annotated[bool | None, typer.Option("--search/--no-search", help="Search it.")] = None,
     fetch: Annotated[bool | None, typer.Option("--fetch/--no-fetch", help="Fetch from it.")] = None,
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Use it, or stop using it.")] = None,
+    site: Annotated[
+        str | None, typer.Option(metavar="SITE", help="Only the source that this site has under the name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change a data source, for all its satellites."""
     from s4c_lib.catalog import data_sources
+    from s4c_lib.catalog.sites import get_site
 
     _check_template(template)
     given: dict[str, Any] = {
@@ -245,9 +253,13 @@ def set_source(
         changes["secret_ref"] = connection or None
     if not changes:
         raise InputError("Nothing to change was given.", hint="see 's4c source set --help'")
+    if site is not None and (shared := sorted({"secret_ref", "max_connections", "quota"} & set(changes))):
+        option = {"secret_ref": "--connection", "max_connections": "--connections", "quota": "--quota"}[shared[0]]
+        raise InputError(f"Sources of one name share what {option} says.", hint="leave --site out")
     session = session_of(context)
     with session.change() as change:
-        changed = data_sources.set_source(change, name, changes)
+        owner = None if site is None else get_site(change, site).short_name
+        changed = data_sources.set_source(change, name, changes, site=owner)
         records = _records(change, changed, session)
     _print(records, as_json)
     if connection:

@@ -126,6 +126,7 @@ def _check_url(url: str) -> None:
 
 def _eodag_params(options: RemoteOptions, satellites: Sequence[str]) -> dict[str, Any]:
     from s4c_lib.sources.eodag_collections import collections_of
+    from s4c_lib.sources.eodag_definition import check_definition
     from s4c_lib.sources.eodag_provider import describe_provider
 
     if options.provider is None:
@@ -134,6 +135,8 @@ def _eodag_params(options: RemoteOptions, satellites: Sequence[str]) -> dict[str
     if not definition:
         _check_known(options.provider)
     described = describe_provider(options.provider, definition, timeout_seconds=_NO_WAIT)
+    if definition:
+        check_definition(options.provider, definition, described)
     chosen = _chosen_collections(options.collections)
     found = collections_of(options.provider, chosen, described.products)
     for satellite in satellites:

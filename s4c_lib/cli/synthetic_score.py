@@ -12,7 +12,7 @@ from s4c_lib.cli.output import print_json, print_table, say
 from s4c_lib.cli.session import Session, named_season, session_of
 
 if TYPE_CHECKING:
-    from s4c_lib.l4.scorecard import Scorecard
+    from s4c_lib.scorecard.figures import Scorecard
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +46,8 @@ def score(
 def scorecard_of(session: Session, site_name: str, season_name: str, truth: Path) -> Scorecard:
     """Judge the products of a season."""
     from s4c_lib.catalog.config_values import snapshot
-    from s4c_lib.l4.scorecard_truth import read_truth
-    from s4c_lib.l4.season_scorecard import season_scorecard
+    from s4c_lib.scorecard.season import season_scorecard
+    from s4c_lib.scorecard.truth import read_truth
 
     known = read_truth(truth)
     with session.read() as connection:

@@ -95,7 +95,8 @@ def import_file(
     more = {
         "site": site.short_name,
         "year": of_year,
-        "version": None if version is None else version.id,
+        # the number counts all uploads of all sites, so a first table may well be the eighth
+        "version" if as_json else "upload": None if version is None else version.id,
         "state": None if version is None else version.state.value,
         "changed": outcome.changed,
         "dry_run": dry_run,

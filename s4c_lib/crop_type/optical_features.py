@@ -97,7 +97,7 @@ def on_grid(stretches: Sequence[Floats], grid: Int64) -> OnGrid:
     return OnGrid(mean, std, gap)
 
 
-def normalised_difference(first: Values, second: Values) -> Values:
+def _normalised_difference(first: Values, second: Values) -> Values:
     """(first - second) / (first + second), 0 where the sum is not above 1e-6 in size (5.5)."""
     total = first + second
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -117,9 +117,9 @@ def indices(bands: dict[str, Values], *, truncated: bool) -> dict[str, Values]:
     cut = {label: np.trunc(values) if truncated else values for label, values in bands.items()}
     found: dict[str, Values] = {}
     if {"b4", "b8"} <= cut.keys():
-        found["ndvi"] = normalised_difference(cut["b8"], cut["b4"])
+        found["ndvi"] = _normalised_difference(cut["b8"], cut["b4"])
     if {"b8", "b11"} <= cut.keys():
-        found["ndwi"] = normalised_difference(cut["b11"], cut["b8"])
+        found["ndwi"] = _normalised_difference(cut["b11"], cut["b8"])
     if {"b3", "b4", "b8", "b11"} <= cut.keys():
         found["brightness"] = np.sqrt(sum(cut[label] ** 2 for label in ("b3", "b4", "b8", "b11")))
     return found

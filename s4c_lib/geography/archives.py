@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from s4c_lib.damaged_archives import DAMAGED_ZIP
-from s4c_lib.errors import DiskFullError, InputError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, StorageError, is_disk_full
 
 _CHUNK: Final = 1 << 20
 _ENCRYPTED: Final = 0x1
@@ -280,7 +280,7 @@ def _extract(archive: zipfile.ZipFile, shown_archive: str, files: dict[str, _Ent
         shutil.rmtree(folder)
         if error.errno == errno.EINVAL:  # a damaged directory points in front of the file
             raise _unreadable(shown_archive, error) from error
-        kind = DiskFullError if error.errno == errno.ENOSPC else StorageError
+        kind = DiskFullError if is_disk_full(error) else StorageError
         raise kind(f"{shown_archive} could not be unpacked: {error.strerror or error}.") from error
     except BaseException:
         shutil.rmtree(folder)

@@ -6,11 +6,12 @@ from typing import Final
 
 import shapely
 
+from s4c_lib.geography.footprint import WORLD
+
 MAX_VERTICES: Final = 200
 _FIRST_TOLERANCE_DEG: Final = 0.0005
 _GROWTH: Final = 1.5
 _LAST_TOLERANCE_DEG: Final = 5.0
-_WORLD: Final = shapely.box(-180, -90, 180, 90)
 
 
 def search_geometry(geometry: shapely.MultiPolygon, max_vertices: int = MAX_VERTICES) -> shapely.MultiPolygon:
@@ -32,7 +33,7 @@ def search_geometry(geometry: shapely.MultiPolygon, max_vertices: int = MAX_VERT
         # a square join adds one vertex a corner where a round one adds eight and a pointed one may reach far out
         simple = shapely.simplify(filled, tolerance, preserve_topology=True)
         wide = shapely.buffer(simple, tolerance, cap_style="square", join_style="mitre", mitre_limit=2.0)
-        outline = shapely.intersection(_without_holes(wide), _WORLD)
+        outline = shapely.intersection(_without_holes(wide), WORLD)
         if shapely.get_num_coordinates(outline) <= max_vertices and outline.contains(geometry):
             return _multi(outline)
         tolerance *= _GROWTH

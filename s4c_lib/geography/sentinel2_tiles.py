@@ -19,13 +19,13 @@ from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import InputError
 from s4c_lib.geography import mgrs
+from s4c_lib.geography.footprint import WORLD
 
 TILE_M: Final = mgrs.TILE_M
 REDUNDANT_SHARE: Final = 0.999
 _EDGE_M: Final = 10_000.0
 _EDGE_DEG: Final = 0.1
 _KM_PER_DEG: Final = 111.32
-_WORLD: Final = shapely.box(-180, -90, 180, 90)
 
 Coordinates = npt.NDArray[np.float64]
 Geometries = npt.NDArray[np.object_]
@@ -64,7 +64,7 @@ class Sentinel2Tile:
             return shapely.Polygon(np.column_stack([longitude, latitude]))
         eastern = np.where(longitude < 0, longitude + 360, longitude)
         halves = (
-            shapely.intersection(shapely.Polygon(np.column_stack([eastern + turn, latitude])), _WORLD)
+            shapely.intersection(shapely.Polygon(np.column_stack([eastern + turn, latitude])), WORLD)
             for turn in (0, -360)
         )
         return shapely.MultiPolygon([half for half in halves if isinstance(half, shapely.Polygon)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -18,6 +19,8 @@ from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.parameters import Snapshot
 from s4c_lib.scheduling.dates import midnight
 from s4c_lib.scheduling.query_windows import Window, span, windows
+
+SOFTWARE_VERSION = importlib.metadata.version("sen4cap-airflow")
 
 
 @dataclass(frozen=True, slots=True)

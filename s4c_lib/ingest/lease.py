@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,3 +55,8 @@ def kept_alive(
     finally:
         stop.set()
         thread.join()
+
+
+def process_owner(job_id: int, task: str) -> str:
+    """Return the name under which a worker holds leases."""
+    return f"job {job_id} {task} {os.uname().nodename}:{os.getpid()}"

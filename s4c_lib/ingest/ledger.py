@@ -129,7 +129,8 @@ def _happened(item: Acquisition, supply: Supply, reason: str, *, left_out: bool)
             return f"fetched from {source} and processed{kept}"
         case AcquisitionState.PROCESSING_FAILED:
             return f"fetched from {source}; pre-processing failed{why}{told}"
-    return f"not fetched from {source} in {item.attempts} tries{why}{told}"
+    tries = "1 try" if item.attempts == 1 else f"{item.attempts} tries"
+    return f"not fetched from {source} in {tries}{why}{told}"
 
 
 def next_step(item: Acquisition, now: datetime, supply: Supply | None = None) -> str:

@@ -13,7 +13,7 @@ from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.products import NewProduct, ProductFile
 from s4c_lib.catalog.units import Unit
 from s4c_lib.ingest.chunks import chunk_sizes
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import SOFTWARE_VERSION, IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome
 from s4c_lib.ingest.l2a_of_tile import (
     ChainWaitsError,
@@ -22,7 +22,6 @@ from s4c_lib.ingest.l2a_of_tile import (
     program_slots,
     require_one_implementation,
 )
-from s4c_lib.ingest.register import SOFTWARE_VERSION
 from s4c_lib.ingest.unit_work import HeldUnit, work_off_units
 from s4c_lib.preprocessing.publish_folder import PublishedL2A
 from s4c_lib.progress import Progress

@@ -12,9 +12,8 @@ from sqlalchemy import Connection
 from s4c_lib.catalog import products, radar_rasters, s1_pairs
 from s4c_lib.catalog.acquisitions import Acquisition
 from s4c_lib.catalog.products import NewProduct, ProductFile
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import SOFTWARE_VERSION, IngestContext
 from s4c_lib.ingest.radar_task import RadarTask
-from s4c_lib.ingest.register import SOFTWARE_VERSION
 from s4c_lib.preprocessing.radar.executor import MadeRaster, RadarJob, RadarResult
 from s4c_lib.sources.product_names import product_name
 

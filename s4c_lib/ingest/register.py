@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,14 +15,12 @@ from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.acquisitions import Acquisition, get_acquisition
 from s4c_lib.catalog.database import Database
 from s4c_lib.errors import LeaseLostError
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import SOFTWARE_VERSION, IngestContext
 from s4c_lib.ingest.radar_units import settle_radar
 from s4c_lib.reasons import Reason
 from s4c_lib.sources.product_kinds import ProductKind
 
 log = structlog.get_logger(__name__)
-
-SOFTWARE_VERSION = importlib.metadata.version("sen4cap-airflow")
 
 # Used as they come; optical products go through the preprocess step.
 _PRODUCT_TYPE = {
@@ -156,8 +152,3 @@ def _register_one(
     for unit in claimed:
         units.finish(connection, unit.id, owner=owner, product_id=product_id, cloud_pct=acquisition.cloud_pct)
     outcome.registered += 1
-
-
-def process_owner(job_id: int, task: str) -> str:
-    """Return the name under which a worker holds leases."""
-    return f"job {job_id} {task} {os.uname().nodename}:{os.getpid()}"

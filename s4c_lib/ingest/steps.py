@@ -165,9 +165,12 @@ def nothing_to_do(database: Database, context: IngestContext, now: datetime) -> 
     if not windows and not failed:
         return "every window is settled and nothing is left to fetch"
     due = min([*failed, *(item.next_attempt_at for item in windows if item.next_attempt_at is not None)])
+    counts = ((len(windows), "query window"), (len(failed), "acquisition"))
+    paused = " and ".join(f"{number} {what}{'s' if number > 1 else ''}" for number, what in counts if number)
+    number = len(windows) + len(failed)
     return (
-        f"{len(windows)} query windows and {len(failed)} acquisitions that failed are in their pause, the first until "
-        f"{due:%Y-%m-%d %H:%M:%S}Z; nothing else is left to do"
+        f"{paused} that failed {'are in their' if number > 1 else 'is in its'} pause, "
+        f"{'the first ' if number > 1 else ''}until {due:%Y-%m-%d %H:%M:%S}Z; nothing else is left to do"
     )
 
 

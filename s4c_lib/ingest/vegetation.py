@@ -13,9 +13,8 @@ from s4c_lib.catalog.missing_products import Piece, adopt_l3b, missing_l3b
 from s4c_lib.catalog.products import NewProduct, Product, ProductFile
 from s4c_lib.geography.sentinel2_tiles import tile as sentinel2_tile
 from s4c_lib.ingest.chunks import chunk_sizes
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import SOFTWARE_VERSION, IngestContext
 from s4c_lib.ingest.derive import DeriveOutcome, Made, work_off
-from s4c_lib.ingest.register import SOFTWARE_VERSION
 from s4c_lib.products.l3b import L3bOptions, L3bProduct, make_l3b
 from s4c_lib.progress import Progress
 from s4c_lib.readers.recognise import read_scene

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from s4c_lib.crop_type.feature_table import NO_OBSERVATIONS, FeatureSettings, Pr
 from s4c_lib.crop_type.learning_settings import PREFIX
 from s4c_lib.crop_type.outcome import CropOutcome, diversification_settings, holding_parcels
 from s4c_lib.crop_type.product_tables import for_diversification, lut_table
-from s4c_lib.errors import DiskFullError, InputError, NothingToDoError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, NothingToDoError, StorageError, is_disk_full
 from s4c_lib.l4.crop_features import FEATURES, stored_features
 from s4c_lib.l4.crop_type_learning import facts_of, learnt, may_be_classified, notes_of, parameter_notes
 from s4c_lib.l4.crop_type_tables import TITLES, Told, write_csv, write_tables
@@ -125,7 +124,7 @@ def classify_files(request: Request, values: Snapshot, progress: Progress) -> tu
     except OSError as error:
         if error.errno is None:  # one of ours
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFullError(f"The disk of {request.out} is full; nothing was kept.", hint="free space") from error
         raise StorageError(f"{request.out} cannot be written: {error}") from error
     record = _record(outcome, prepared, diversification, first, last, paths)

@@ -21,7 +21,7 @@ from s4c_lib.l4.declared import Declared, declared_parcels
 from s4c_lib.l4.mowing_files import EVENTS, PARCELS, row_groups, write_product
 from s4c_lib.l4.mowing_series import RunPasses, block_series, usual_of_blocks
 from s4c_lib.l4.parcel_blocks import parcel_blocks
-from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, MowingParcels, detect
+from s4c_lib.mowing.detection import COHERENCE_VARIABLES, OPTICAL_VARIABLE, MowingParcels, detect
 from s4c_lib.mowing.effective import CONFIG_VERSION, GRASSLAND, effective_values
 from s4c_lib.mowing.events import Mission
 from s4c_lib.mowing.product_tables import SEN4CAP_EVENT_NAMES, event_table, parcel_table
@@ -152,7 +152,7 @@ def _configuration(run: SeasonRun) -> tuple[L4bConfiguration | None, int | None]
 def _files(run: SeasonRun, settings: MowingSettings, first: date, last: date) -> tuple[MarkerFile, ...]:
     """Sentinel-2 of the period, coherence of the wanted orbits up to its end; as they come, by time."""
     begin, stop = midnight(first), midnight(last + timedelta(days=1))
-    coherence = set(RADAR_VARIABLES.values()) if settings.missions & Mission.S1 else set()
+    coherence = set(COHERENCE_VARIABLES.values()) if settings.missions & Mission.S1 else set()
     orbits = {number for number, _ in settings.orbits}
 
     def wanted(file: MarkerFile) -> bool:

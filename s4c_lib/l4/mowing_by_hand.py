@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from s4c_lib.errors import InputError, NotFoundError, NothingToDoError
 from s4c_lib.l4.files_by_hand import content_of, tables_in
 from s4c_lib.l4.parcel_blocks import block_edges
-from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing, MowingParcels, detect
+from s4c_lib.mowing.detection import COHERENCE_VARIABLES, OPTICAL_VARIABLE, Mowing, MowingParcels, detect
 from s4c_lib.mowing.effective import GRASSLAND, effective_configuration, effective_values
 from s4c_lib.mowing.passes import usual_of_run
 from s4c_lib.mowing.picture import ParcelPicture, draw_parcel, facts_of, row_of
@@ -42,7 +42,7 @@ Tell = Callable[[str], None]
 
 EVENTS, EVENTS_CSV, PARCELS_CSV, CONFIGURATION = "events.parquet", "events.csv", "parcels.csv", "l4b_config.cfg"
 CSV_EVENTS: Final = ("parcel_id", "start", "end", "confidence", "missions", "n")
-_VARIABLES: Final = (OPTICAL_VARIABLE, *RADAR_VARIABLES.values())
+_VARIABLES: Final = (OPTICAL_VARIABLE, *COHERENCE_VARIABLES.values())
 _BLOCK: Final = 200_000
 _ROWS: Final = 65_536
 

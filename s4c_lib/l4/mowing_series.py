@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from s4c_lib.l4.declared import Declared
 from s4c_lib.l4.parcel_blocks import ParcelBlock, parcel_blocks
-from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES
+from s4c_lib.mowing.detection import COHERENCE_VARIABLES, OPTICAL_VARIABLE
 from s4c_lib.mowing.passes import usual_of_run
 from s4c_lib.mowing.settings import MowingSettings
 from s4c_lib.mowing.usual_coherence import Usual, company_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Pair: TypeAlias = tuple[str, int, int]
 """Platform, and seconds since 1970 of a pass and of the earlier one, `_NO_TIME` where there is none."""
 
-_RADAR: Final = tuple(RADAR_VARIABLES.values())
+_RADAR: Final = tuple(COHERENCE_VARIABLES.values())
 _NO_TIME: Final = np.iinfo(np.int64).min  # what NaT is
 
 

@@ -17,14 +17,14 @@ from s4c_lib.mowing.events import NOT_SEEN, Events, Mission, joined
 from s4c_lib.mowing.evidence import Orbit, Usual, evidence_events
 from s4c_lib.mowing.fusion import combine
 from s4c_lib.mowing.optical import Screening, optical_events, screen
-from s4c_lib.mowing.passes import OPTICAL_VARIABLE, RADAR_VARIABLES, SeasonPasses, of_parcels, season_passes
+from s4c_lib.mowing.passes import COHERENCE_VARIABLES, OPTICAL_VARIABLE, SeasonPasses, of_parcels, season_passes
 from s4c_lib.mowing.radar import radar_events
 from s4c_lib.mowing.settings import MowingSettings
 from s4c_lib.mowing.sufficiency import sufficiency
 from s4c_lib.progress import Progress, silent
 from s4c_lib.statistics.matrices import Key, Series
 
-__all__ = ["OPTICAL_VARIABLE", "RADAR_VARIABLES", "Mowing", "MowingParcels", "detect"]
+__all__ = ["COHERENCE_VARIABLES", "OPTICAL_VARIABLE", "Mowing", "MowingParcels", "detect"]
 
 Bools = npt.NDArray[np.bool_]
 Int16 = npt.NDArray[np.int16]

@@ -17,7 +17,8 @@ from s4c_lib.mowing.usual_coherence import Company
 from s4c_lib.statistics.matrices import Key, Series
 
 OPTICAL_VARIABLE: Final = "ndvi"
-RADAR_VARIABLES: Final = {"VH": "coherence_vh", "VV": "coherence_vv"}
+COHERENCE_VARIABLES: Final = {"VH": "coherence_vh", "VV": "coherence_vv"}
+"""Variable of each polarisation."""
 _SENTINEL_2: Final = "sentinel-2"
 
 
@@ -122,17 +123,17 @@ def of_parcels(series: Series, parcel_id: npt.NDArray[np.int64], columns: npt.ND
 
 
 def _orbits(series: Mapping[Key, Series], settings: MowingSettings, last: date) -> tuple[Orbit, ...]:
-    wanted = [name for name in RADAR_VARIABLES if name in settings.radar.polarisations]
+    wanted = [name for name in COHERENCE_VARIABLES if name in settings.radar.polarisations]
     direction_of = dict(settings.orbits)
-    numbers = {orbit for variable, orbit in series if variable in RADAR_VARIABLES.values()}
+    numbers = {orbit for variable, orbit in series if variable in COHERENCE_VARIABLES.values()}
     found = []
     for orbit in sorted(numbers, key=lambda number: NOT_SEEN if number is None else number):
         if direction_of and orbit not in direction_of:
             continue
-        there = [one for name in wanted if (one := series.get((RADAR_VARIABLES[name], orbit))) is not None]
+        there = [one for name in wanted if (one := series.get((COHERENCE_VARIABLES[name], orbit))) is not None]
         # Where each orbit detects by itself, VV alone shows nothing unless it is all that is asked for.
         alone = settings.evidence is not None or len(wanted) == 1
-        if not there or not (alone or there[0].variable == RADAR_VARIABLES[wanted[0]]):
+        if not there or not (alone or there[0].variable == COHERENCE_VARIABLES[wanted[0]]):
             continue
         driving = _until(there[0], last)
         if orbit in direction_of:

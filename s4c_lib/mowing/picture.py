@@ -29,7 +29,7 @@ from s4c_lib.chart_style import (
     save,
 )
 from s4c_lib.errors import NotFoundError
-from s4c_lib.mowing.detection import OPTICAL_VARIABLE, RADAR_VARIABLES, Mowing
+from s4c_lib.mowing.detection import COHERENCE_VARIABLES, OPTICAL_VARIABLE, Mowing
 from s4c_lib.mowing.events import MISSION_NAMES, NOT_SEEN, Mission
 from s4c_lib.mowing.overview_picture import MISSION_COLORS
 from s4c_lib.mowing.screening import REJECTIONS, Rejection, screen
@@ -81,7 +81,7 @@ def draw_parcel(drawn: ParcelPicture, path: Path) -> None:
     OSError : it cannot be written.
     """
     number = int(drawn.mowing.parcel_id[drawn.row])
-    radar = [one for one in drawn.series.values() if one.variable in RADAR_VARIABLES.values()]
+    radar = [one for one in drawn.series.values() if one.variable in COHERENCE_VARIABLES.values()]
     shown = [one for one in radar if _row_of(one, number) is not None]
     figure = new_figure(11.0, 6.6 if shown else 4.6)
     ratios = (1.5, 1) if shown else (1,)
@@ -187,7 +187,7 @@ def _coherence(axes: Axes, shown: Sequence[Series], number: int) -> None:
         if row is None:
             continue
         color = _ORBIT_COLORS[orbits.index(NOT_SEEN if one.orbit is None else one.orbit) % len(_ORBIT_COLORS)]
-        driving = one.variable == RADAR_VARIABLES["VH"]
+        driving = one.variable == COHERENCE_VARIABLES["VH"]
         valid = ~np.isnan(one.mean[row])
         highest = max(highest, float(one.mean[row][valid].max(initial=0.0)))
         way = "" if one.direction is None else f", {one.direction}"
@@ -202,7 +202,7 @@ def _coherence(axes: Axes, shown: Sequence[Series], number: int) -> None:
             color=color,
             label=f"VH{orbit}{way}" if driving else None,
         )
-    if any(one.variable == RADAR_VARIABLES["VV"] for one in shown):
+    if any(one.variable == COHERENCE_VARIABLES["VV"] for one in shown):
         axes.plot([], [], ".:", color=GREY, linewidth=0.6, markersize=2.5, label="VV")
     axes.set_ylim(0, min(1.0, max(0.6, highest + 0.15)))
     axes.set_ylabel("coherence")
@@ -215,7 +215,7 @@ def _pairs(axes: Axes, drawn: ParcelPicture, number: int) -> None:
     for event in np.flatnonzero((events.parcel == drawn.row) & (events.s1_pair != NOT_SEEN)).tolist():
         orbit, pair = int(events.s1_orbit[event]), int(events.s1_pair[event])
         key = None if orbit == NOT_SEEN else orbit
-        one = drawn.series.get((RADAR_VARIABLES["VH"], key)) or drawn.series.get((RADAR_VARIABLES["VV"], key))
+        one = drawn.series.get((COHERENCE_VARIABLES["VH"], key)) or drawn.series.get((COHERENCE_VARIABLES["VV"], key))
         row = None if one is None else _row_of(one, number)
         if one is not None and row is not None and np.isfinite(one.mean[row, pair]):
             axes.plot(

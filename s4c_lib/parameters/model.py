@@ -6,24 +6,16 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from s4c_lib.processors import L4_PROCESSORS
+
 Value = bool | int | float | str | date | tuple[str, ...] | tuple[int, ...] | None
 """A checked value. Paths are texts with placeholders; lists are tuples without duplicates, in a fixed order."""
 
 PHASE = "phase"
 """What a default may follow beside other parameters: whether the season is future, current or past."""
 
-PROCESSORS = (
-    "ingest",
-    "l2a",
-    "l2s1",
-    "l3b",
-    "lpis",
-    "retention",
-    "s4c_l4a",
-    "s4c_l4b",
-    "s4c_l4c",
-    "s4c_mdb1",
-)
+PROCESSORS = ("ingest", "l2a", "l2s1", "l3b", "lpis", "retention", *L4_PROCESSORS, "s4c_mdb1")
+"""What a parameter can belong to."""
 
 
 class Scope(StrEnum):

@@ -10,8 +10,8 @@ from s4c_lib.errors import ParameterError
 from s4c_lib.parameters import schema, values
 from s4c_lib.parameters.model import PROCESSORS, Area, AtMost, NotBoth, Parameter, Retired, Scope, Value
 
-FORM_LIMIT = 6
-"""Fields a trigger form may have; more of them made hundreds of DAGs too slow to serialise."""
+FORM_LIMIT = 3
+"""Parameters a trigger form shows beside the fields every form has; more made hundreds of DAGs slow to serialise."""
 
 
 class Registry:
@@ -121,7 +121,7 @@ class Registry:
         return tuple(parameter for parameter in self if processor in parameter.processors)
 
     def form_parameters(self, processor: str) -> tuple[Parameter, ...]:
-        """Return the parameters shown on a processor's trigger form: 6 at most."""
+        """Return the parameters shown on a processor's trigger form: `FORM_LIMIT` at most."""
         self._require_processor(processor)
         return tuple(parameter for parameter in self if processor in parameter.form)
 

@@ -129,19 +129,23 @@ def not_monitorable(
     *,
     least_s2: int = LEAST_S2_PIXELS,
     least_s1: int = LEAST_S1_PIXELS,
+    in_force: npt.NDArray[np.bool_] | None = None,
 ) -> Finding | None:
     """DECL-37: parcels with too few pixels, and their share of the parcels and of the area.
 
     Parameters
     ----------
     area_m2, rows, names : (parcels,), in the order of ``counts``: area, number of the row in the file, ``ori_id``.
+    in_force : (parcels,), False for parcels that are no longer declared, which do not count; None when all are.
     """
-    few = np.flatnonzero((counts.s2_pix < least_s2) | (counts.s1_pix < least_s1))
+    counted = np.ones(len(rows), np.bool_) if in_force is None else in_force
+    few = np.flatnonzero(counted & ((counts.s2_pix < least_s2) | (counts.s1_pix < least_s1)))
     if not len(few):
         return None
-    area, total = float(area_m2[few].sum()), float(area_m2.sum())
+    area, total = float(area_m2[few].sum()), float(area_m2[counted].sum())
+    number = int(counted.sum())
     message = (
-        f"{len(few)} of {len(rows)} parcels ({_percent(len(few), len(rows))}; {area / 1e4:.1f} ha, "
+        f"{len(few)} of {number} parcels ({_percent(len(few), number)}; {area / 1e4:.1f} ha, "
         f"{_percent(area, total)} of the area) are too small or narrow to be monitored: fewer than {least_s2} pixels "
         f"of Sentinel-2 or {least_s1} of Sentinel-1. They are imported; check them by other means."
     )

@@ -7,7 +7,6 @@ because every reader of tables maps it without a copy.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from s4c_lib.errors import DiskFullError, InputError, NotFoundError, Sen4capError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, NotFoundError, Sen4capError, StorageError, is_disk_full
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.parcels.pixel_index import ALGORITHM, PixelIndex, content_hash, description
 
@@ -59,7 +58,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, Sen4capError):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFullError(f"no space left while writing {path}", hint="free space there and repeat") from error
         raise StorageError(f"{path} cannot be written: {error.strerror or error}", hint="check the folder") from error
 

@@ -6,15 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from s4c_lib.errors import ProductCorruptError
 from s4c_lib.sources.metadata_files import number, parse_xml
 
-_NO_DATA, _SATURATED, _DARK, _SHADOW, _SNOW = 0, 1, 2, 3, 11
-_CLOUDS: Final = (8, 9, 10)  # medium, high, cirrus; 7 (low probability) does not count as cloud here
-_CLASSES: Final = 12
 # Fields of MTD_MSIL2A.xml; newer baselines have CAST_SHADOW instead of DARK_FEATURES.
 _NO_DATA_FIELD: Final = "nodata_pixel_percentage"
 _CLOUD_FIELD: Final = "cloud_coverage_assessment"
@@ -60,7 +54,8 @@ def clear_pixels_of_metadata(quality: Mapping[str, float]) -> ClearPixels:
     missing = [field for field in fields.values() if field not in quality]
     if missing:
         raise ProductCorruptError(
-            f"the quality indicators lack {', '.join(sorted(missing)).upper()}", hint="compute them from the classes"
+            f"the quality indicators lack {', '.join(sorted(missing)).upper()}",
+            hint="they are in MTD_MSIL2A.xml of every version of Sen2Cor; look whether the product is whole",
         )
     return ClearPixels(**{name: float(quality[field]) for name, field in fields.items()})
 
@@ -79,22 +74,3 @@ def clear_pixels_of_document(content: bytes, where: str) -> ClearPixels:
         field: number(root, "Cloud_Coverage_Assessment" if field == _CLOUD_FIELD else field.upper()) for field in fields
     }
     return clear_pixels_of_metadata({field: value for field, value in found.items() if value is not None})
-
-
-def clear_pixels_of_scl(scl: npt.NDArray[np.uint8]) -> ClearPixels:
-    """Counted from the scene classification itself, any resolution; all 0 but ``nodata`` where nothing has data."""
-    counts = np.bincount(scl.ravel(), minlength=_CLASSES)[:_CLASSES]
-    total = max(1, scl.size)
-    data = max(1, scl.size - int(counts[_NO_DATA]))
-
-    def share(*classes: int) -> float:
-        return 100 * int(sum(counts[number] for number in classes)) / data
-
-    return ClearPixels(
-        nodata=100 * int(counts[_NO_DATA]) / total,
-        cloud=share(*_CLOUDS),
-        saturated=share(_SATURATED),
-        dark=share(_DARK),
-        shadow=share(_SHADOW),
-        snow=share(_SNOW),
-    )

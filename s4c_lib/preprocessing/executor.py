@@ -13,9 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError, Sen4capError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, ProductCorruptError, Sen4capError, StorageError, is_disk_full
 from s4c_lib.reasons import Reason
-from s4c_lib.sources.part_folder import is_disk_full
 
 # A verdict on the product or a fault of the set-up: the same input gives the same answer (preprocessing.md 1.3).
 NEVER_RETRIED = frozenset({Reason.TOO_CLOUDY, Reason.NO_VALID_PIXEL, Reason.NOTV, Reason.TILE_EMPTY, Reason.CONFIG})

@@ -18,7 +18,7 @@ import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import InputError, ProductCorruptError, Sen4capError
-from s4c_lib.preprocessing.footprint import footprint_of
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.preprocessing.publish_folder import FINGERPRINT, QUICKLOOK, PublishedL2A, read_published_folder
 from s4c_lib.preprocessing.publish_rasters import CopiedRaster, copy_layer
 from s4c_lib.preprocessing.publish_source import source_fingerprint
@@ -44,7 +44,7 @@ from s4c_lib.progress import Progress
 from s4c_lib.readers import published_layout as layout
 from s4c_lib.readers.flags import Flag
 from s4c_lib.readers.raster_opening import document
-from s4c_lib.readers.scene import Layer, Mask, MaskKind, OpticalScene
+from s4c_lib.readers.scene import COSINES, Layer, Mask, MaskKind, OpticalScene
 from s4c_lib.reasons import Reason
 
 COLLECTION: Final = "s4c-l2a"
@@ -238,7 +238,7 @@ class _Publication:
         """Write the nodes of sun and view angles."""
         angles = self.scene.angles
         grid = layout.angle_raster_grid(angles, self.scene.grid.epsg)
-        profile = CogProfile("float32", tuple(CogBand(name, unit="1") for name in layout.ANGLE_BANDS), None, "average")
+        profile = CogProfile("float32", tuple(CogBand(name, unit="1") for name in COSINES), None, "average")
         nodes = np.stack([angles.cos_vza, angles.cos_sza, angles.cos_raa]).astype(np.float32)
         written = write_cog(self.folder / layout.raster_file(self.scene.name, layout.ANGLES), nodes, grid, profile)
         self.assets[layout.ANGLES] = cog_asset(

@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Final
 
 from s4c_lib.products.band_statistics import BandStatistics, Moments
@@ -24,13 +23,14 @@ _ROWS: Final = 512
 
 
 class RasterCode(IntEnum):
-    """What is wrong with a band; the worst is the smallest."""
+    """What is wrong with a band, by the numbers of the specification.
+
+    Its -1 (unreadable) and -4 (band missing) are no verdicts here: they stop the product (`ProductCorruptError`).
+    """
 
     FINE = 0
-    UNREADABLE = -1
     NO_DATA = -2
     LOW_VARIANCE = -3
-    BANDS_MISSING = -4
     NO_STATISTICS = -5
 
 
@@ -118,38 +118,3 @@ def layer_codes(bands: Mapping[str, Band], *, min_stddev: float = MIN_STDDEV) ->
         found = moments.result(band.layer.grid.rows * band.layer.grid.columns)
         codes[name] = band_code(found, band.no_data, min_stddev=min_stddev)
     return codes
-
-
-def tile_verdict(
-    tile: str, path: Path, bands: Sequence[str], *, no_data: float = -10000, min_stddev: float = MIN_STDDEV
-) -> TileVerdict:
-    """Judge a raster on disk.
-
-    Parameters
-    ----------
-    bands : names of those it must have, in their order in the file.
-    no_data : taken where the file names none.
-    """
-    import rasterio
-    from rasterio.errors import RasterioError
-    from rasterio.windows import Window
-
-    codes: dict[str, RasterCode] = {}
-    with single_thread():
-        try:
-            with rasterio.open(path) as raster:
-                for number, band in enumerate(bands, 1):
-                    if number > raster.count:
-                        codes[band] = RasterCode.BANDS_MISSING
-                        continue
-                    missing = no_data if raster.nodata is None else raster.nodata
-                    moments = Moments(missing)
-                    for first in range(0, raster.height, _ROWS):
-                        rows = min(_ROWS, raster.height - first)
-                        moments.add(raster.read(number, window=Window(0, first, raster.width, rows)))
-                    found = moments.result(raster.height * raster.width)
-                    codes[band] = band_code(found, missing, min_stddev=min_stddev)
-        except RasterioError:
-            # The code is the report; what was judged before the fault stays judged.
-            codes |= {band: RasterCode.UNREADABLE for band in bands if band not in codes}
-    return TileVerdict(tile, codes)

@@ -17,8 +17,8 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import InputError, NotFoundError, Sen4capError
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.preprocessing.executor import NEVER_RETRIED, ExecutorStatus, status_of
-from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.preprocessing.publish import (
     PublishOptions,
     UnusableProductError,

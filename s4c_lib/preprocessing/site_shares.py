@@ -11,8 +11,8 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.products.stac import flag_percentages
 from s4c_lib.readers.flags import Flag
 from s4c_lib.readers.pixels import open_pixels

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from s4c_lib.errors import DiskFullError, InputError, Sen4capError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, Sen4capError, StorageError, is_disk_full
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.products.band_statistics import BandStatistics, Moments
 from s4c_lib.products.cog_layout import Encoding, gdal_tags, header
@@ -293,6 +293,6 @@ def disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, Sen4capError):
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if is_disk_full(error) or error.errno == errno.EFBIG:
             raise DiskFullError(f"no space left while writing {path}", hint="free space there and repeat") from error
         raise StorageError(f"{path} cannot be written: {error.strerror or error}", hint="check the folder") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.errors import DiskFullError, StorageError, is_disk_full
 from s4c_lib.products.export_columns import GEOMETRY
 from s4c_lib.products.export_rows import Layer
 from s4c_lib.progress import Progress
@@ -72,6 +71,6 @@ def storage_error(path: Path, error: Exception) -> StorageError:
     text = str(error)
     # GDAL seldom says why a write failed; a full disk shows in what is left.
     full = path.parent.is_dir() and shutil.disk_usage(path.parent).free < _NEARLY_FULL
-    if full or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if full or (isinstance(error, OSError) and is_disk_full(error)):
         return DiskFullError(f"No space is left to write {path.name}.", hint="free some, or export fewer columns")
     return StorageError(f"{path.name} cannot be written: {text}", hint="check the folder and the free space")

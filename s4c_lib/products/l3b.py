@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from shapely.geometry.base import BaseGeometry
 
-from s4c_lib.preprocessing.footprint import footprint_of
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.products.l3b_item import l3b_item
 from s4c_lib.products.l3b_options import L3bOptions
 from s4c_lib.products.l3b_plan import L3bPlan, item_folder, plan_l3b

@@ -5,7 +5,6 @@ It is made beside its place, so that `replaced_folder.put_in_place` can put it t
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from s4c_lib.catalog.products import ProductFile
-from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.errors import DiskFullError, StorageError, is_disk_full
 
 _PARTIAL: Final = ".partial-"
 _BLOCK: Final = 1 << 20
@@ -53,7 +52,7 @@ def work_folder(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno is None:  # one of ours
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFullError(f"The disk of {target} is full; nothing was kept.", hint="free space") from error
         raise StorageError(f"{target.name} was not made: {error}; nothing was kept.") from error
     finally:

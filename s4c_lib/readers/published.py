@@ -13,7 +13,7 @@ import numpy as np
 from s4c_lib.errors import ProductCorruptError
 from s4c_lib.readers import published_layout as layout
 from s4c_lib.readers.raster_opening import open_layer, single_thread, unreadable
-from s4c_lib.readers.scene import AngleGrid, Band, Layer, Mask, MaskKind, MeanGeometry, OpticalScene
+from s4c_lib.readers.scene import COSINES, AngleGrid, Band, Layer, Mask, MaskKind, MeanGeometry, OpticalScene
 from s4c_lib.sources.metadata_files import utc_time
 from s4c_lib.sources.product_names import ProductKind
 
@@ -101,7 +101,7 @@ def _angles(folder: Path, fields: Mapping[str, Any], asset: Mapping[str, Any], e
     empty = np.empty((int(rows), int(columns)), dtype=np.float32)
     grid = layout.angle_raster_grid(AngleGrid(west, north, step, empty, empty, empty, mean), epsg)
     path = str(_inside(folder, asset["href"]))
-    with single_thread(), open_layer(Layer(path, grid, len(layout.ANGLE_BANDS))) as raster:
+    with single_thread(), open_layer(Layer(path, grid, len(COSINES))) as raster:
         try:
             nodes = raster.read([1, 2, 3], out_dtype="float32")
         except RasterioError as error:

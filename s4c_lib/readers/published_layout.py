@@ -3,7 +3,7 @@
 Publication writes it and `s4c_lib.readers.published` reads it back; both take every name and field from here.
 
 A folder ``{name}/`` holds ``{name}.json`` (the item), one raster for each band and mask with the source's DN unchanged,
-``{name}_ANGLES.tif`` (float32, three bands in the order of `ANGLE_BANDS`, one pixel a node, pixel centre = node),
+``{name}_ANGLES.tif`` (float32, three bands in the order of `COSINES`, one pixel a node, pixel centre = node),
 ``mosaic.jpg`` and the source's own metadata documents.
 """
 
@@ -18,7 +18,6 @@ from s4c_lib.readers.scene import AngleGrid, Band, Layer, OpticalScene
 LAYOUT: Final = "l2a-1"
 QUICKLOOK: Final = "mosaic.jpg"
 ANGLES: Final = "angles"  # key of the asset
-ANGLE_BANDS: Final = ("cos_vza", "cos_sza", "cos_raa")
 
 # Keys of the item's properties.
 LAYOUT_KEY: Final = "s4c:layout"

@@ -82,6 +82,10 @@ class MeanGeometry:
     view_azimuth: float
 
 
+COSINES: Final = ("cos_vza", "cos_sza", "cos_raa")
+"""Fields of an `AngleGrid`, in the order of rasters and networks."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AngleGrid:
     """Cosines of sun and view at nodes: node (i, j) lies at (west + step j, north - step i).

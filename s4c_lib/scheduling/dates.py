@@ -21,11 +21,6 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, days_in_month(year, month)))
 
 
-def month_end(day: date) -> date:
-    """Return the last day of the month of ``day``."""
-    return day.replace(day=days_in_month(day.year, day.month))
-
-
 def midnight(day: date) -> datetime:
     """Return 00:00 UTC of a calendar date: season and schedule dates are meant so."""
     return datetime.combine(day, time(), tzinfo=UTC)

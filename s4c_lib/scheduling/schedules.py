@@ -12,9 +12,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from s4c_lib.errors import InputError
+from s4c_lib.processors import L4_PROCESSORS, PROCESSORS
 from s4c_lib.scheduling.dates import Phase, SeasonDates, add_months, days_in_month
-
-OUT_OF_SEASON_DAYS = 30
 
 
 class Kind(StrEnum):
@@ -86,18 +85,22 @@ def default_schedule(processor: str, season: SeasonDates) -> Schedule:
 
     Parameters
     ----------
-    processor : short name, one of ``s4c_l4a``, ``s4c_l4b``, ``s4c_l4c``.
+    processor : short name of an L4 processor, such as ``s4c_l4a``.
     """
-    unanchored = {
-        "s4c_l4a": Schedule(Kind.MONTHLY, season.mid, month_day=31, anchor=Anchor.MID),
-        "s4c_l4b": Schedule(Kind.MONTHLY, season.start, month_day=31, anchor=Anchor.START, anchor_days=31),
-        "s4c_l4c": Schedule(Kind.EVERY_N_DAYS, season.start, n_days=7, anchor=Anchor.START, anchor_days=7),
-    }
-    if processor not in unanchored:
+    if processor not in PROCESSORS:
         raise InputError(
-            f"Processor {processor!r} has no calendar schedule.", hint=f"choose one of {', '.join(unanchored)}"
+            f"Processor {processor!r} has no calendar schedule.", hint=f"choose one of {', '.join(L4_PROCESSORS)}"
         )
-    return unanchored[processor].for_season(season)
+    rule = PROCESSORS[processor].schedule
+    unanchored = Schedule(
+        Kind.EVERY_N_DAYS if rule.month_day is None else Kind.MONTHLY,
+        season.start,
+        n_days=rule.n_days,
+        month_day=rule.month_day,
+        anchor=Anchor(rule.anchor),
+        anchor_days=rule.anchor_days,
+    )
+    return unanchored.for_season(season)
 
 
 def occurrences(schedule: Schedule, season: SeasonDates, grace_months: int = 1) -> list[date]:
@@ -136,9 +139,9 @@ def as_of(occurrence: date, season: SeasonDates) -> date:
 
 
 def out_of_season(processor: str, occurrence: date, season: SeasonDates) -> bool:
-    """Tell whether a run is too early to mean anything (L4B and L4C in the first 30 days)."""
-    early = occurrence < season.start + timedelta(days=OUT_OF_SEASON_DAYS)
-    return processor in {"s4c_l4b", "s4c_l4c"} and early
+    """Tell whether a run is too early in the season to mean anything (L4B and L4C in the first 30 days)."""
+    days = PROCESSORS[processor].early_days if processor in PROCESSORS else 0
+    return days > 0 and occurrence < season.start + timedelta(days=days)
 
 
 def runs(processor: str, schedule: Schedule, season: SeasonDates, grace_months: int = 1) -> list[date]:

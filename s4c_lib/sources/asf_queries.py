@@ -11,6 +11,7 @@ import shapely
 from shapely.geometry import Polygon, box
 from shapely.geometry.polygon import orient
 
+from s4c_lib.geography.footprint import WORLD
 from s4c_lib.sources.model import Query
 from s4c_lib.sources.product_kinds import ProductKind
 from s4c_lib.sources.search_area import search_parts
@@ -24,7 +25,6 @@ PLATFORM: Final = "SENTINEL-1"
 _BEAM_MODE: Final = "IW"
 _CORNERS_DEG: Final = 0.001
 _WIDEST_DEG: Final = 5.0
-_WORLD: Final = box(-180, -90, 180, 90)
 
 
 def searches(query: Query) -> Iterator[dict[str, Any]]:
@@ -52,6 +52,6 @@ def _for_a_sphere(part: Polygon) -> Polygon:
     """
     west, _, east, _ = part.bounds
     margin = _CORNERS_DEG + min(math.degrees(math.radians(east - west) ** 2 / 16), _WIDEST_DEG)
-    wide = shapely.intersection(shapely.buffer(part, margin, join_style="mitre", mitre_limit=2.0), _WORLD)
+    wide = shapely.intersection(shapely.buffer(part, margin, join_style="mitre", mitre_limit=2.0), WORLD)
     outline = wide if isinstance(wide, Polygon) else box(*wide.bounds)
     return orient(Polygon(outline.exterior), 1.0)

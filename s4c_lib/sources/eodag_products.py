@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from shapely.geometry import box, mapping
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import SourceError
+from s4c_lib.geography.footprint import WORLD
 from s4c_lib.sources.catalogue import Checksum
 from s4c_lib.sources.credentials import without_secrets
 from s4c_lib.sources.eodag_provider import CHECKSUMS_PROPERTY, FILE_PROPERTY
@@ -25,7 +26,6 @@ from s4c_lib.sources.product_names import bare_name, parse_product_name
 from s4c_lib.sources.stored_address import address_text
 
 _ONLINE: Final = "succeeded"
-_WORLD: Final = box(-180, -90, 180, 90)
 _ARCHIVE: Final = re.compile(r"\.(zip|tar|tgz|tar\.gz|tif|tiff)$", re.IGNORECASE)
 # Where a product's own name may stand; catalogues of assets call their items otherwise.
 _NAME_PROPERTIES: Final = ("title", "id", "s2:product_uri", FILE_PROPERTY)
@@ -156,7 +156,7 @@ def _file_name(name: ProductName, listed: str | None, url: str | None) -> str:
 
 def _footprint(geometry: BaseGeometry) -> BaseGeometry | None:
     # eodag takes the world for a product without a footprint.
-    return None if geometry.is_empty or geometry.equals(_WORLD) else footprint_of_geojson(mapping(geometry))
+    return None if geometry.is_empty or geometry.equals(WORLD) else footprint_of_geojson(mapping(geometry))
 
 
 def _tiles(told: Mapping[str, Any]) -> tuple[str, ...]:

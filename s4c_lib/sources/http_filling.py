@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from s4c_lib.errors import DiskFullError, ProductCorruptError, ProductOfflineError, SourceError
+from s4c_lib.errors import DiskFullError, ProductCorruptError, ProductOfflineError, SourceError, is_disk_full
 from s4c_lib.sources.bandwidth import Bandwidth
 from s4c_lib.sources.catalogue import Download
 from s4c_lib.sources.http_body_check import HEAD_BYTES, check_head
 from s4c_lib.sources.http_exchange import Answer, Exchange, host_of
 from s4c_lib.sources.http_part import HttpPart, Origin
 from s4c_lib.sources.model import Progress
-from s4c_lib.sources.part_folder import is_disk_full
 from s4c_lib.sources.product_tree import is_zip
 from s4c_lib.sources.stated_checksum import Digests
 from s4c_lib.sources.transfer_limits import Pace, TransferLimits

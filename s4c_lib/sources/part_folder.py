@@ -5,7 +5,6 @@ A sub-folder is ``<name>.<attempt>``; ``<name>.lock`` is held by the process tha
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -15,15 +14,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.errors import DiskFullError, StorageError, is_disk_full
 
 PART_FOLDER = ".part"
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether the disk, or the user's quota on it, has no space left."""
-    return error.errno in _NO_SPACE
 
 
 def storage_error(error: OSError, target_dir: Path) -> StorageError:

@@ -9,9 +9,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from s4c_lib.errors import DiskFullError, StorageError
+from s4c_lib.errors import DiskFullError, StorageError, is_disk_full
 from s4c_lib.sources.model import Progress
-from s4c_lib.sources.part_folder import flush_folder, is_disk_full, publish, remove, take_over
+from s4c_lib.sources.part_folder import flush_folder, publish, remove, take_over
 from s4c_lib.sources.product_tree import FileEntry, has_sidecar
 
 _CHUNK = 4 * 1024 * 1024

@@ -9,6 +9,7 @@ from shapely.geometry import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import InputError
+from s4c_lib.geography.footprint import WORLD
 from s4c_lib.geography.search_geometry import search_geometry
 
 LONGEST_TEXT: Final = 1500
@@ -19,7 +20,6 @@ _DECIMALS: Final = 4
 _ROUNDING_DEG: Final = 0.0001
 _MOST_PARTS: Final = 8
 _VERTICES: Final = (80, 60, 40, 20, 12)
-_WORLD: Final = box(-180, -90, 180, 90)
 
 
 def search_parts(geometry: BaseGeometry, longest_text: int = LONGEST_TEXT) -> tuple[Polygon, ...]:
@@ -61,7 +61,7 @@ def _short(part: Polygon, longest_text: int) -> Polygon:
         if len(simple) > 1:
             simple = _polygons(shapely.convex_hull(MultiPolygon(simple)))
         wide = shapely.buffer(simple[0], _ROUNDING_DEG, join_style="mitre", mitre_limit=2.0)
-        rounded = _rounded(shapely.intersection(wide, _WORLD))
+        rounded = _rounded(shapely.intersection(wide, WORLD))
         if rounded is not None and len(area_text(rounded)) <= longest_text and rounded.contains(part):
             return rounded
     west, south, east, north = part.bounds

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from s4c_lib.processors import variables_read
 from s4c_lib.statistics.observation_table import BANDS, FURTHER_INDICES, OPTICAL_INDICES
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics, only, rows_to_keep
 from s4c_lib.vegetation.networks import MODEL_SET_PIXEL
@@ -23,8 +24,7 @@ _COARSE: Final = 20
 _LANDSAT: Final = 30
 # Sampled on the finer grid: b11 is, too, as L4A joins it with the others pixel by pixel.
 _FINE_BANDS: Final = ("b02", "b03", "b04", "b08", "b11")
-_L4A_BANDS: Final = ("b03", "b04", "b08", "b11", "ndwi", "brightness_l4a")
-_L4A_RED_EDGE: Final = ("b05", "b06", "b07", "b12")
+_OF_BANDS: Final = ("ndwi", "brightness_l4a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,10 @@ def _l3b_variables(parameters: Mapping[str, Any], processors: Collection[str]) -
 
 def _l2a_variables(parameters: Mapping[str, Any], processors: Collection[str]) -> list[str]:
     wanted = {name for name in BANDS if parameters[f"{_PREFIX}.l2a{name}_enabled"]}
-    mode = parameters["processor.s4c_l4a.mode"] if "s4c_l4a" in processors else "s1-only"
-    if mode != "s1-only":
-        wanted.update(_L4A_BANDS)
-    if mode == "both":
-        wanted.update(_L4A_RED_EDGE)
-    return [name for name in (*BANDS, "ndwi", "brightness_l4a") if name in wanted]
+    for processor in processors:
+        wanted.update(variables_read(processor, parameters).all)
+    return [name for name in (*BANDS, *_OF_BANDS) if name in wanted]
 
 
 def _grid_of(variable: str) -> int:
-    return _FINE if variable in (*_FINE_BANDS, "ndwi", "brightness_l4a") else _COARSE
+    return _FINE if variable in (*_FINE_BANDS, *_OF_BANDS) else _COARSE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from s4c_lib.errors import DiskFullError, InputError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, StorageError, is_disk_full
 
 
 @contextmanager
@@ -88,6 +87,6 @@ def _put_in_place(partial: Path, target: Path) -> None:
 
 
 def _storage_error(target: Path, error: OSError) -> StorageError:
-    if error.errno == errno.ENOSPC:
+    if is_disk_full(error):
         return DiskFullError(f"the disk of {target} is full; nothing was kept", hint="free space and start again")
     return StorageError(f"{target} could not be written: {error.strerror or error}; nothing was kept")

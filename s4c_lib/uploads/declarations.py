@@ -198,7 +198,7 @@ def _prepared(
         version.new_id, geometry, checked.crs, tiles, profile=request.options.profile, progress=progress
     )
     parcels = _with_pixels(parcels, pixels)
-    more = [*_about_size(version, base, len(delivery)), *_about_pixels(parcels, pixels, version)]
+    more = [*_about_size(version, base, len(delivery)), *_about_pixels(parcels, pixels)]
     report = replace(
         report,
         findings=ordered([*report.findings, *more]),
@@ -322,7 +322,7 @@ def _about_size(version: NextVersion, base: ParcelSet | None, delivered: int) ->
     return [finding("DECL-50", Severity.WARNING, message, count=delivered)]
 
 
-def _about_pixels(parcels: pa.Table, pixels: VersionPixels, version: NextVersion) -> list[Finding]:
+def _about_pixels(parcels: pa.Table, pixels: VersionPixels) -> list[Finding]:
     names = parcels["ori_id"].to_numpy(zero_copy_only=False)
     rows = parcels["src_row"].to_numpy(zero_copy_only=False)
     few = not_monitorable(
@@ -330,6 +330,7 @@ def _about_pixels(parcels: pa.Table, pixels: VersionPixels, version: NextVersion
         parcels["area_meters"].to_numpy(),
         np.nan_to_num(np.asarray(rows, dtype=np.float64)).astype(np.int64),
         names,
+        in_force=~_flags(parcels, "is_deleted"),
     )
     return [] if few is None else [few]
 

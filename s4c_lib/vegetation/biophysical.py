@@ -15,10 +15,10 @@ from s4c_lib.errors import InputError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.kernel_cache import compiled
 from s4c_lib.readers.flags import Flag
-from s4c_lib.readers.scene import SCALE, AngleGrid, Int16
+from s4c_lib.readers.scene import COSINES, SCALE, AngleGrid, Int16
 from s4c_lib.vegetation.angle_nodes import NodePlaces, doubled, node_places
 from s4c_lib.vegetation.network_kernel import BAND_SLOTS, network_rows
-from s4c_lib.vegetation.networks import ANGLES, Network
+from s4c_lib.vegetation.networks import Network
 
 Flags = npt.NDArray[np.uint8]
 
@@ -100,7 +100,7 @@ class Biophysical:
                 hint="give the variables of one model",
             )
         bands = len(networks[0].bands)
-        cosines = np.stack([getattr(angles, name) for name in ANGLES], axis=-1).astype(np.float64)
+        cosines = np.stack([getattr(angles, name) for name in COSINES], axis=-1).astype(np.float64)
         weight = np.zeros((len(networks), len(networks[0].hidden_bias), BAND_SLOTS), np.float32)
         terms, output_weight, output_bias = [], [], []
         for number, network in enumerate(networks):

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.errors import InputError, NotFoundError
+from s4c_lib.readers.scene import COSINES
 
 Floats = npt.NDArray[np.floating[Any]]
 
 VARIABLES: Final = ("lai", "fapar", "fcover")
-ANGLES: Final = ("cos_vza", "cos_sza", "cos_raa")
 
 
 def _by_platform(all_sentinel2: str, sentinel2b: str, landsat: str | None) -> Mapping[str, str]:
@@ -55,7 +55,7 @@ class Network:
     ----------
     model_id, variable : what it is; ``variable`` is ``lai`` (m2/m2), ``fapar`` or ``fcover`` (0..1).
     sensors : platforms it was trained for.
-    inputs : names in order: bands (surface reflectance, 0..1), then `ANGLES` (cosines; ``cos_raa`` is that of the sun
+    inputs : names in order: bands (surface reflectance, 0..1), then `COSINES` (cosines; ``cos_raa`` is that of the sun
         azimuth minus the view azimuth).
     input_min, input_max : float64 (inputs,), what is scaled to -1..1; values outside are extrapolated.
     hidden_weight, hidden_bias : float64 (5, inputs) and (5,).
@@ -96,7 +96,7 @@ class Network:
     @property
     def bands(self) -> tuple[str, ...]:
         """Inputs that are reflectances, in order."""
-        return self.inputs[: -len(ANGLES)]
+        return self.inputs[: -len(COSINES)]
 
     def evaluate(self, inputs: Floats) -> Floats:
         """Value of the variable, in its unit, not clipped to the valid range.

@@ -34,6 +34,10 @@ from s4c_lib.settings import MIGRATIONS
 NAMES = tuple(sorted(path.stem for path in MIGRATIONS.glob("*.sql")))
 # what no release wrote to or read from
 DROPPED = {"job_resource"}
+# Processors that a database had before any later migration brought another.
+OF_THE_FIRST = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
+# Tables to which a migration may add a row.
+NAMED = {"processor", "product_type"}
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def test_the_books_stay_where_they_are_although_the_user_is_called_like_the_sche
 
 def fill(connection: Connection) -> None:
     """Put at least one row into every table that exists."""
-    site, season = make_enabled(connection)
+    site, season = make_enabled(connection, processors=OF_THE_FIRST)
     make_source(connection)
     number = make_acquisition(connection, site, "EARLIER", state="downloaded")
     other = make_acquisition(connection, site, "LATER", state="downloaded")
@@ -301,13 +305,16 @@ def test_the_last_migrations_keep_every_row(empty: Database, until: str) -> None
             continue
         # a column that came later has its default
         known = json.loads(rows[0]).keys()
-        assert [{key: row[key] for key in known} for row in map(json.loads, after[table])] == [*map(json.loads, rows)]
+        kept = [{key: row[key] for key in known} for row in map(json.loads, after[table])]
+        if table in NAMED:
+            kept = [row for row in kept if row in [*map(json.loads, rows)]]
+        assert kept == [*map(json.loads, rows)]
 
 
 def test_what_sources_offer_is_known_by_their_number(empty: Database) -> None:
     migrate(empty, MIGRATIONS, until="0005_lookup_indexes")
     with empty.begin() as connection:
-        site, _ = make_enabled(connection)
+        site, _ = make_enabled(connection, processors=OF_THE_FIRST)
         (source,) = make_source(connection, satellites=("s2",))
         make_acquisition(connection, site, "PRODUCT")
         now = connection.execute(text("SELECT providers FROM s4c.acquisition")).scalar_one()

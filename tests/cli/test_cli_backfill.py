@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from s4c_lib.airflow_api import AirflowApi
 from s4c_lib.catalog.database import Database
+from s4c_lib.cli.backfill import PlannedBackfill, follow
+from s4c_lib.cli.demo import wait_for_earlier
 from s4c_lib.runs import RunRequest, close_run, fail_run, open_run
 from tests.cli.airflow_hub import Hub
 from tests.cli.conftest import Answer, Run
@@ -76,7 +80,9 @@ def test_waiting_starts_the_products_after_the_ingest_and_ends_with_a_table(
     assert order == ["ingest"] * 5 + ["l4b_mowing"]
     created = [index for index, item in enumerate(hub.requests) if item == "POST /api/v2/backfills"]
     assert len(created) == 2
-    assert "runs: 5 of 5 5 success" in answer.err
+    assert answer.err.count("runs ended: 5 of 5, 5 success\n") == 1
+    assert "runs ended: 1 of 1, 1 success\n" in answer.err
+    assert "asking Airflow: test_land__2019__l4b_mowing: 1 run\n" in answer.err
     assert answer.out.count("success") == 6
 
 
@@ -176,14 +182,20 @@ def test_a_backfill_that_was_interrupted_goes_on(hub: Hub, s4c: Run, season: tup
 
 
 def test_repeating_a_backfill_has_nothing_to_do_unless_asked_to_reprocess(
-    hub: Hub, s4c: Run, season: tuple[str, str]
+    hub: Hub, s4c: Run, season: tuple[str, str], environment: dict[str, str]
 ) -> None:
     once = ("season", "backfill", *season, "--processor", "l4a", "--wait", *FAST)
     s4c(*once)
     line = one_line(s4c(*once, code=3))
-    assert "Every run of this backfill exists already" in line
-    assert "--reprocess" in line
-    s4c(*once, "--reprocess", "failed", code=3)
+    assert "The only run of this backfill has succeeded already" in line
+    assert "--reprocess completed" in line
+    # nor is it waited for when Airflow has not closed the first one yet
+    hub.backfills[0]["completed_at"], hub.closes = None, False
+    answer = s4c(*once, "--reprocess", "failed", code=3)
+    assert "has succeeded already" in answer.err
+    assert "waiting" not in answer.err
+    with AirflowApi(environment["S4C_AIRFLOW_URL"], "admin", "secret") as api:
+        assert not wait_for_earlier(api, [hub.backfills[0]["dag_id"]], sleep=lambda _: setattr(hub, "closes", True))
     s4c(*once, "--reprocess", "completed")
     assert len(hub.runs) == 1
     assert len(hub.backfills) == 2
@@ -193,9 +205,37 @@ def test_an_earlier_failure_of_another_date_does_not_count(hub: Hub, s4c: Run, s
     hub.on_run = lambda dag, run, day: "failed" if day.date() == date(2019, 7, 31) else "success"
     once = ("season", "backfill", *season, "--processor", "l4a", "--wait", *FAST, "--policy", "replay_all")
     s4c(*once, code=1)
+    line = one_line(s4c(*once, code=3))
+    assert "Every run of this backfill exists already: 1 failed, 5 success. (--reprocess failed repeats" in line
     hub.on_run = lambda dag, run, day: "success"
     answer = s4c(*once, "--reprocess", "failed")
     assert answer.out.count("success") == 1
+
+
+def test_a_run_of_minutes_gives_signs_of_life(
+    hub: Hub, s4c: Run, season: tuple[str, str], environment: dict[str, str]
+) -> None:
+    s4c("season", "backfill", *season, "--processor", "l4a")
+    hub.on_run = lambda dag, run, day: "running"
+    day = datetime(2019, 11, 30, tzinfo=UTC)
+    plan = PlannedBackfill("s4c_l4a", hub.backfills[0]["dag_id"], day, day, "final_only", dates=[day.isoformat()])
+    said: list[tuple[int, int, str]] = []
+    now = count(0.0, 40.0)
+    with AirflowApi(environment["S4C_AIRFLOW_URL"], "admin", "secret") as api:
+        follow(
+            api,
+            [plan],
+            lambda *step: said.append(step),
+            waiting_for=lambda processor, run: "",
+            poll=0,
+            sleep=lambda _: None,
+            clock=lambda: next(now),
+        )
+    assert said == [
+        (0, 1, "1 running"),
+        (0, 1, "s4c_l4a of 2019-11-30 running for 40 s: 2 compute"),
+        (1, 1, "1 success"),
+    ]
 
 
 def test_a_dag_that_airflow_has_not_read_yet_is_waited_for(hub: Hub, s4c: Run, season: tuple[str, str]) -> None:

@@ -193,6 +193,10 @@ def test_an_acquisition_tells_its_story(s4c: Run, ingested: Ready) -> None:
     by_name = s4c("acquisitions", "explain", item["name"])
     assert "history" in by_name.out
     assert "units" in by_name.out
+    broken = s4c("acquisitions", "list", *ingested, "--state", "failed", "--json").json[0]
+    page = s4c("acquisitions", "explain", broken["id"]).out
+    assert page.count(broken["error"]) == 1
+    assert "in 1 try: " in page
     assert "There is no acquisition" in s4c("acquisitions", "explain", "999999", code=2).err
     assert "There is no acquisition named 'S2X'" in s4c("acquisitions", "explain", "S2X", code=2).err
 
@@ -262,7 +266,15 @@ def test_jobs_are_filtered_and_shown_with_their_parameters(s4c: Run, ingested: R
     shown = s4c("jobs", "show", "1", "--json").json
     assert shown["config_snapshot"]["storage.min_free_gb"] == 0
     assert shown["counts"]["fetched"] == 20
-    assert "storage.min_free_gb" in s4c("jobs", "show", "1").out
+    page = s4c("jobs", "show", "1").out
+    assert "storage.min_free_gb" in page
+    (counts,) = [line.split(maxsplit=1)[1] for line in page.splitlines() if line.startswith("counts ")]
+    names = [text.split()[0] for text in counts.split(", ")]
+    assert [name for name in ("windows", "found", "new", "fetched", "registered") if name in names] == [
+        name for name in names if name in {"windows", "found", "new", "fetched", "registered"}
+    ]
+    assert names[0] == "windows"
+    assert " 0" not in counts
     assert "only a failed job is acknowledged" in s4c("jobs", "acknowledge", "1", code=1).err
     assert "There is no job 99" in s4c("jobs", "show", "99", code=2).err
 

@@ -196,7 +196,7 @@ def test_observations_come_back_as_they_are(s4c: Run, stored: Stored, folder: Pa
         (stored.numbers["P1"], MAY + timedelta(seconds=20), 0.125, "31UGS"),
         (stored.numbers["P2"], JUNE, 0.625, "31UFS"),
     ]
-    assert "exporting 5 files of statistics: 2 of 2 2024-06-05" in answer.err
+    assert "exporting 5 files of statistics: 2 of 2, 2024-06-05" in answer.err
 
 
 def test_best_tile_variables_and_dates_narrow_an_export(s4c: Run, stored: Stored, folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from s4c_lib.cli.output import progress
 from tests.cli.conftest import Run
 
 NOUNS = ("site", "season", "source", "acquisitions", "products", "jobs", "config", "dags", "db", "run", "kernels")
@@ -136,3 +137,26 @@ def test_the_actor_is_named_in_histories(s4c: Run) -> None:
     s4c("config", "set", "storage.min_free_gb", "301")
     history = s4c("config", "history", "--json").json
     assert [entry["changed_by"] for entry in history] == ["tester", "anna"]
+
+
+def test_progress_in_a_pipe_is_about_ten_lines_and_says_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("files") as step:
+        for number in range(143):
+            step(number + 1, 143, f"f{number}")
+    lines = capsys.readouterr().err.splitlines()
+    assert 10 <= len(lines) <= 12
+    assert (lines[0], lines[-1]) == ("files: 1 of 143, f0", "files: 143 of 143, f142")
+    with progress("runs ended") as step:
+        step(0, 0, "looking")
+        step(0, 60, "no run yet")
+        step(0, 60, "1 running")
+        step(3, 60, "1 running, 3 success")
+        step(60, 60, "")
+        step(12, 0, "rows")
+    assert capsys.readouterr().err.splitlines() == [
+        "runs ended: looking",
+        "runs ended: 0 of 60, no run yet",
+        "runs ended: 0 of 60, 1 running",
+        "runs ended: 60 of 60",
+        "runs ended: 12, rows",
+    ]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,14 +174,18 @@ def test_a_parameter_without_effect_is_told(by_hand: Hand, files: Path, tmp_path
 
 
 def test_accuracy_before_calibration_is_told_apart(by_hand: Hand, files: Path, tmp_path: Path) -> None:
-    def run(name: str, *more: object) -> dict[str, object]:
-        by_hand(
+    pages: dict[str, str] = {}
+
+    def run(name: str, *more: object) -> dict[str, Any]:
+        pages[name] = by_hand(
             "l4a", *options(files, out=tmp_path / name), "--folds", 3, "--set", "processor.s4c_l4a.num-trees=8", *more
-        )
-        found: dict[str, object] = json.loads((tmp_path / name / "metrics.json").read_text())
+        ).out
+        found: dict[str, Any] = json.loads((tmp_path / name / "metrics.json").read_text())
         return found
 
     calibrated = run("calibrated")
+    figures = dict(line.split()[-2:] for line in pages["calibrated"].splitlines() if "accuracy" in line)
+    assert figures["accuracy"] == f"{calibrated['validation']['overall_accuracy']:.3f}"
     plain = run("plain", "--set", "processor.s4c_l4a.calibrated_predictions=false")
     assert plain["validation"] == plain["validation_uncalibrated"] == calibrated["validation_uncalibrated"]
     assert calibrated["validation"] != calibrated["validation_uncalibrated"], "confidences are others"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s4c_lib.cli.season import _middle
+from s4c_lib.processors import L4_PROCESSORS
 from s4c_lib.scheduling.dates import SeasonDates
 from tests.cli.conftest import Run
 
@@ -102,6 +103,20 @@ def test_moving_a_season_moves_the_schedules_that_follow_it(s4c: Run, season: tu
     assert s4c("season", "show", *season, "--json").json["start"] == "2019-04-10"
 
 
+def test_a_season_across_new_year_says_which_declarations_it_takes(s4c: Run, site: str) -> None:
+    dates = ("2026-10-01", "2027-03-31")
+    answer = s4c("season", "add", site, "winter", *dates, "--json")
+    assert answer.json["year"] == 2026, "the longer part's, by a day"
+    assert "the declarations and tables of 2026; those of 2027 with --year 2027" in answer.err
+    command = answer.err.split("also later: s4c ")[1].splitlines()[0]
+    moved = s4c(*command.split(), "--json")
+    assert moved.json["year"] == 2027
+    assert "New Year" not in moved.err, "it was just said"
+    again = s4c("season", "dates", site, "winter", "2026-09-01", "2027-03-31", "--json")
+    assert again.json["year"] == 2027, "what a user chose stays"
+    assert "New Year" not in s4c("season", "add", site, "2025", "2025-04-01", "2025-09-30").err
+
+
 def test_schedules_are_set_by_one_rule(s4c: Run, season: tuple[str, str]) -> None:
     every = s4c("season", "schedule", *season, "s4c_l4b", "--every", "14", "--first", "2019-05-06")
     assert "every 14 days from 2019-05-06: 15 runs" in every.out
@@ -119,9 +134,10 @@ def test_schedules_are_set_by_one_rule(s4c: Run, season: tuple[str, str]) -> Non
 
 
 def test_processors_are_switched_on_and_off(s4c: Run, season: tuple[str, str]) -> None:
-    s4c("season", "processors", *season, "--off", "l4a", "--off", "l4b")
+    off = [name.removeprefix("s4c_") for name in L4_PROCESSORS if name != "s4c_l4c"]
+    s4c("season", "processors", *season, *(text for name in off for text in ("--off", name)))
     listed = {item["processor"]: item["enabled"] for item in s4c("season", "processors", *season, "--json").json}
-    assert listed == {"s4c_l4a": False, "s4c_l4b": False, "s4c_l4c": True}
+    assert listed == {name: name == "s4c_l4c" for name in L4_PROCESSORS}
     assert {item["dag_id"] for item in s4c("dags", "list", "--json").json} == {
         "test_land__2019__ingest",
         "test_land__2019__l4c_practices",

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.products import NewProduct, register
-from s4c_lib.deletion import finish_deletions
+from s4c_lib.deletion.stages import finish_deletions
 from s4c_lib.settings import Settings
 from s4c_lib.synthetic.archive import ArchiveSummary
 from tests.cli.conftest import Run

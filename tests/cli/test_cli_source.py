@@ -87,6 +87,24 @@ def test_a_folder_that_is_not_there_is_a_warning_and_fails_its_test(s4c: Run, fo
     s4c("source", "test", "disk")
 
 
+def test_a_missing_folder_is_told_though_another_site_has_a_source_of_that_name(
+    s4c: Run, site: str, small_archive: ArchiveSummary, folder: Path
+) -> None:
+    s4c("source", "add", "archive", "--satellite", "s1", "--satellite", "s2", "--root", small_archive.root)
+    answer = s4c("source", "add", "archive", "--satellite", "s1", "--root", folder / "typo", "--site", site)
+    assert "typo does not exist" in answer.err
+    # and mending it leaves the other's archive alone
+    asked = ("source", "set", "archive", "--root", folder)
+    assert "Archives of all sites, test_land have the name 'archive', and lie apart." in s4c(*asked, code=2).err
+    s4c(*asked, "--site", site)
+    roots = {(item["site"], item["root"]) for item in s4c("source", "list", "--json").json}
+    assert roots == {(None, str(small_archive.root)), (site, str(folder))}
+    assert "leave --site out" in s4c("source", "set", "archive", "--connections", "4", "--site", site, code=2).err
+    s4c("site", "add", "Other", folder / "extent.geojson")
+    other = s4c("source", "set", "archive", "--enable", "--site", "other", code=2)
+    assert "Site 'other' has no data source 'archive' of its own" in other.err
+
+
 def test_a_source_of_one_site_appears_in_its_dags_only(
     s4c: Run, season: tuple[str, str], folder: Path, environment: dict[str, str]
 ) -> None:

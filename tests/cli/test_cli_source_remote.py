@@ -114,6 +114,14 @@ UNUSABLE = [
     ("auth:\n  credentials:\n    username: me\n    password: hidden\n", "holds credentials"),
     ("download:\n  base_uri: https://me:hidden@host/\n", "holds an account"),
     ("auth:\n  req_data:\n    client_secret: hidden\n", "auth.req_data.client_secret holds a secret"),
+    ("auth:\n  type: HttpHeaderAuth\n", "which eodag has not. (take HTTPHeaderAuth"),
+    ("download:\n  type: HTTPDownloader\n", "names the plugin HTTPDownloader in download"),
+    (
+        "search:\n  api_endpoin: https://host/search\n",
+        "search.api_endpoin, which eodag does not read. (it is spelt api_end",
+    ),
+    ("products:\n  S2_MSI_L2A:\n    collection: S2\n", "products.S2_MSI_L2A.collection, which eodag does not read"),
+    ("serach:\n  type: StacSearch\n", "has the key serach"),
 ]
 
 
@@ -235,6 +243,10 @@ def test_how_it_stands_is_listed_and_a_test_that_succeeds_lets_transfers_go_on(
     s4c("source", "test", remote)
     with database.begin() as connection:
         assert transfers.held_back(connection, remote, now) is None
+    answered, refusal = s4c("source", "events", remote, "--json").json
+    assert (refusal["opened"], refusal["reason"], answered["opened"]) == (True, "refused", False)
+    assert "401 Unauthorized" in refusal["error"]
+    assert "401 Unauthorized" not in s4c("source", "events", remote, "--limit", "1").out.splitlines()[0]
     # one that asked to wait is not asked before its time
     with database.begin() as connection:
         waiting = SourceThrottledError("cdse answers 429", retry_after=600)

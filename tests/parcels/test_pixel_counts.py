@@ -168,6 +168,12 @@ def test_parcels_with_too_few_pixels_are_reported() -> None:
     assert (found.rows, found.examples) == ((7, 3, 9), ("A", "B", "D"))
     assert "3 of 4 parcels (75.0 %; 0.8 ha, 75.0 % of the area)" in found.message
     assert "fewer than 3 pixels of Sentinel-2 or 1 of Sentinel-1" in found.message
+    # a parcel that is no longer declared has no pixels, and is not too small for that
+    kept = np.array([False, True, True, True])
+    fewer = not_monitorable(counts, area, np.array([7, 3, 2, 9]), ["A", "B", "C", "D"], in_force=kept)
+    assert fewer is not None
+    assert fewer.examples == ("B", "D")
+    assert "2 of 3 parcels (66.7 %; 0.7 ha, 72.2 % of the area)" in fewer.message
 
 
 def test_nothing_is_reported_when_all_have_enough() -> None:

@@ -1,18 +1,14 @@
-"""Clear-pixel rule: case 9.4, from metadata of every spelling and from the classes themselves."""
+"""Clear-pixel rule: case 9.4, from metadata of every spelling."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from s4c_lib.errors import ProductCorruptError
 from s4c_lib.preprocessing.clear_pixels import (
     ClearPixels,
     clear_pixels_of_document,
     clear_pixels_of_metadata,
-    clear_pixels_of_scl,
 )
 
 FIELDS = {
@@ -51,18 +47,3 @@ def test_missing_fields_are_named() -> None:
         clear_pixels_of_metadata(
             {name: 1.0 for name in FIELDS if name not in ("snow_ice_percentage", "dark_features_percentage")}
         )
-
-
-def test_classes_by_hand() -> None:
-    # Of 20 pixels 4 have no data; of the other 16: 1 saturated, 1 dark, 2 shadow, 3 clouds, 1 low cloud, 1 snow.
-    scl = np.array([0] * 4 + [1, 2, 3, 3, 8, 9, 10, 7, 11] + [4] * 5 + [5, 6], np.uint8).reshape(4, 5)
-    found = clear_pixels_of_scl(scl)
-    assert found == ClearPixels(nodata=20, cloud=18.75, saturated=6.25, dark=6.25, shadow=12.5, snow=6.25)
-    assert found.valid == pytest.approx(100 * 8 / 20)  # vegetation, soil, water and class 7
-
-
-@given(st.lists(st.integers(0, 11), min_size=1, max_size=300))
-def test_valid_is_the_share_of_usable_classes(classes: list[int]) -> None:
-    scl = np.array(classes, np.uint8)[None]
-    usable = np.isin(scl, (4, 5, 6, 7)).mean()
-    assert clear_pixels_of_scl(scl).valid == pytest.approx(100 * usable if (scl != 0).any() else 0, abs=1e-9)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from s4c_lib.errors import ProductCorruptError
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.preprocessing.raster_verdicts import RasterCode, TileVerdict, band_code, product_verdict, tile_verdict
+from s4c_lib.preprocessing.raster_verdicts import RasterCode, TileVerdict, band_code, layer_codes, product_verdict
 from s4c_lib.products.band_statistics import BandStatistics
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
+from s4c_lib.readers.scene import Band, Layer
 
 GRID = PixelGrid(32631, 600_000, 5_700_000, 10, 60, 50)
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
@@ -28,9 +31,16 @@ def stack(path: Path, bands: int = 10, flat: int | None = None, no_data: float |
     return path
 
 
+def verdict(tile: str, path: Path, bands: Sequence[str] = BANDS) -> TileVerdict:
+    layers = {name: Layer(str(path), GRID, number) for number, name in enumerate(bands, 1)}
+    return TileVerdict(
+        tile, layer_codes({name: Band(name, layer, 0.0001, 0.0, -10000) for name, layer in layers.items()})
+    )
+
+
 def test_case_9_11_a_constant_band_spoils_its_tile_only(tmp_path: Path) -> None:
-    flat = tile_verdict("31UFS", stack(tmp_path / "flat.tif", flat=3), BANDS)
-    good = tile_verdict("31UFT", stack(tmp_path / "good.tif"), BANDS)
+    flat = verdict("31UFS", stack(tmp_path / "flat.tif", flat=3))
+    good = verdict("31UFT", stack(tmp_path / "good.tif"))
     assert flat.bad_bands == ("B5",)
     assert flat.codes["B5"] is RasterCode.LOW_VARIANCE == -3
     both = product_verdict([flat, good])
@@ -39,21 +49,19 @@ def test_case_9_11_a_constant_band_spoils_its_tile_only(tmp_path: Path) -> None:
     assert product_verdict([flat]).notv
 
 
-def test_case_9_11_codes_of_missing_data_and_bands(tmp_path: Path) -> None:
+def test_case_9_11_codes_of_missing_data(tmp_path: Path) -> None:
     empty = np.full((1, *GRID.shape), -10000, np.int16)
-    write_cog(tmp_path / "empty.tif", empty, GRID, CogProfile("int16", (CogBand("B2"),), -10000, "average"))
-    assert tile_verdict("t", tmp_path / "empty.tif", ["B2"]).codes == {"B2": -2}
-    write_cog(tmp_path / "unmarked.tif", empty, GRID, CogProfile("int16", (CogBand("B2"),), None, "average"))
-    assert tile_verdict("t", tmp_path / "unmarked.tif", ["B2"]).codes == {"B2": -2}
-    four = tile_verdict("t", stack(tmp_path / "four.tif", bands=4), BANDS)
-    assert [int(four.codes[band]) for band in BANDS] == [0] * 4 + [-4] * 6
+    for name, no_data in (("empty", -10000), ("unmarked", None)):
+        write_cog(tmp_path / f"{name}.tif", empty, GRID, CogProfile("int16", (CogBand("B2"),), no_data, "average"))
+        assert verdict("t", tmp_path / f"{name}.tif", ["B2"]).codes == {"B2": -2}
 
 
 def test_unreadable_files_and_statistics(tmp_path: Path) -> None:
-    assert set(tile_verdict("t", tmp_path / "none.tif", BANDS).codes.values()) == {RasterCode.UNREADABLE}
     path = stack(tmp_path / "cut.tif")
     path.write_bytes(path.read_bytes()[:4000])
-    assert set(tile_verdict("t", path, BANDS).codes.values()) == {RasterCode.UNREADABLE}
+    for damaged in (tmp_path / "none.tif", path, stack(tmp_path / "four.tif", bands=4)):
+        with pytest.raises(ProductCorruptError, match=damaged.name):
+            verdict("t", damaged)
     assert band_code(BandStatistics(0, math.inf, math.inf, math.nan, 50, 10)) is RasterCode.NO_STATISTICS
 
 

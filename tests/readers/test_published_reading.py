@@ -19,7 +19,7 @@ from s4c_lib.readers import published_layout as layout
 from s4c_lib.readers.pixels import open_pixels
 from s4c_lib.readers.raster_opening import document
 from s4c_lib.readers.recognise import read_scene
-from s4c_lib.readers.scene import OpticalScene
+from s4c_lib.readers.scene import COSINES, OpticalScene
 from s4c_lib.synthetic.products.muscate import muscate_files
 from s4c_lib.synthetic.products.raster_files import geotiff
 
@@ -36,7 +36,7 @@ def published(scene: OpticalScene, root: Path) -> Path:
             (folder / file).write_bytes(geotiff(raster.read(1), layers[key].grid))
         fields = layout.band_fields(scene.bands[key]) if key in scene.bands else layout.mask_fields(layers[key])
         assets[key] = {"href": f"./{file}", **fields}
-    nodes = np.stack([getattr(scene.angles, name) for name in layout.ANGLE_BANDS])
+    nodes = np.stack([getattr(scene.angles, name) for name in COSINES])
     grid = layout.angle_raster_grid(scene.angles, scene.grid.epsg)
     file = layout.raster_file(scene.name, layout.ANGLES)
     (folder / file).write_bytes(geotiff(nodes, grid))
@@ -86,7 +86,7 @@ def test_it_reads_like_its_source(tmp_path: Path, make: Callable[[Path], Path]) 
     assert (copy.quality, copy.properties, copy.mask.kind) == (scene.quality, scene.properties, scene.mask.kind)
     assert copy.angles.mean == scene.angles.mean
     assert (copy.angles.west, copy.angles.north, copy.angles.step) == (scene.angles.west, scene.angles.north, 5000)
-    for name in layout.ANGLE_BANDS:
+    for name in COSINES:
         np.testing.assert_array_equal(getattr(copy.angles, name), getattr(scene.angles, name))
     assert {key: (band.scale, band.offset, band.no_data, band.layer.grid) for key, band in copy.bands.items()} == {
         key: (band.scale, band.offset, band.no_data, band.layer.grid) for key, band in scene.bands.items()

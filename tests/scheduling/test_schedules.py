@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s4c_lib.errors import InputError
-from s4c_lib.scheduling.dates import Phase, SeasonDates, add_months, days_in_month, month_end
+from s4c_lib.scheduling.dates import Phase, SeasonDates, add_months, days_in_month
 from s4c_lib.scheduling.schedules import (
     Anchor,
     CatchupPolicy,
@@ -276,7 +276,6 @@ def test_months_clamp_to_the_last_day() -> None:
     assert add_months(day("2024-03-31"), -1) == day("2024-02-29")
     assert add_months(day("2024-12-15"), 1) == day("2025-01-15")
     assert add_months(day("2024-01-15"), -1) == day("2023-12-15")
-    assert month_end(day("2024-02-01")) == day("2024-02-29")
 
 
 @given(calendar, st.integers(-60, 60))

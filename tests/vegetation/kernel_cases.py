@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.readers.scene import AngleGrid, MeanGeometry
+from s4c_lib.readers.scene import COSINES, AngleGrid, MeanGeometry
 from s4c_lib.vegetation.biophysical import Biophysical, OutputRules
-from s4c_lib.vegetation.networks import ANGLES, Network
+from s4c_lib.vegetation.networks import Network
 
 Numbers = npt.NDArray[np.int16]
 MEAN = MeanGeometry(40.0, 150.0, 5.0, 100.0)
@@ -48,5 +48,5 @@ def literal(networks: Sequence[Network], numbers: Numbers, cosines: npt.NDArray[
     """The formula in float64 on the same cases: (variables, cases)."""
     cosines = cosines.astype(np.float32).astype(np.float64)  # as angle grids hold them
     inputs = np.concatenate([numbers / 10_000, cosines])
-    assert len(inputs) == len(networks[0].bands) + len(ANGLES)
+    assert len(inputs) == len(networks[0].bands) + len(COSINES)
     return np.stack([network.evaluate(inputs) for network in networks])

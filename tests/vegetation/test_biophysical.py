@@ -17,10 +17,10 @@ from hypothesis.extra.numpy import arrays
 from kernel_cases import angles_of, grid_of, literal, run_cases
 
 from s4c_lib.errors import InputError
-from s4c_lib.readers.scene import NO_DATA
+from s4c_lib.readers.scene import COSINES, NO_DATA
 from s4c_lib.vegetation.angle_nodes import node_places
 from s4c_lib.vegetation.biophysical import KEPT_FLAGS, Biophysical, OutputRules, Quality, scene_bands
-from s4c_lib.vegetation.networks import ANGLES, VARIABLES, Network, load_network, model_ids
+from s4c_lib.vegetation.networks import VARIABLES, Network, load_network, model_ids
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = OutputRules(clip=False, truncate=True)
@@ -56,7 +56,7 @@ def assert_rounded(found: npt.NDArray[np.int16], value: npt.NDArray[np.float64])
 @pytest.mark.parametrize("key", PUBLISHED, ids="-".join)
 def test_a1_published_cases_through_the_kernel(key: tuple[str, str]) -> None:
     cases, network = PUBLISHED[key], load_network(*key)
-    numbers, cosines = numbers_of(cases, network), columns(cases, *ANGLES)
+    numbers, cosines = numbers_of(cases, network), columns(cases, *COSINES)
     values, quality = run_cases([network], numbers, cosines)
     expected = literal([network], numbers, cosines).clip(network.valid_min, network.valid_max)
     assert_rounded(values, expected)
@@ -69,7 +69,7 @@ def test_a1_published_cases_through_the_kernel(key: tuple[str, str]) -> None:
 @pytest.mark.parametrize("key", OWN, ids="-".join)
 def test_a2_own_vectors_through_the_kernel(key: tuple[str, str]) -> None:
     cases, network = OWN[key], load_network(*key)
-    values, _ = run_cases([network], numbers_of(cases, network), columns(cases, *ANGLES))
+    values, _ = run_cases([network], numbers_of(cases, network), columns(cases, *COSINES))
     assert_rounded(values, columns(cases, "clipped"))
 
 

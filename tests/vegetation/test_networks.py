@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from s4c_lib.errors import InputError, NotFoundError
 from s4c_lib.parameters import REGISTRY
-from s4c_lib.vegetation.networks import ANGLES, MODEL_SETS, VARIABLES, Network, load_network, model_ids, model_of
+from s4c_lib.readers.scene import COSINES
+from s4c_lib.vegetation.networks import MODEL_SETS, VARIABLES, Network, load_network, model_ids, model_of
 
 DATA = Path(__file__).parent / "data"
 # Rounding of the published inputs and outputs (acceptance case A1).
@@ -53,7 +54,7 @@ def test_published_cases_come_out(key: tuple[str, str]) -> None:
 def test_every_network_gives_the_regression_vectors(key: tuple[str, str]) -> None:
     cases, network = OWN[key], load_network(*key)
     named = [
-        dict(pair.split("=") for pair in case["inputs_reflectance"].split()) | {name: case[name] for name in ANGLES}
+        dict(pair.split("=") for pair in case["inputs_reflectance"].split()) | {name: case[name] for name in COSINES}
         for case in cases
     ]
     inputs = np.stack([column(named, name) for name in network.inputs])
@@ -95,7 +96,7 @@ def test_the_spectra_of_the_specification(
     model: str, spectrum: dict[str, int], expected: tuple[float, float, float]
 ) -> None:
     values = {name: number / 10_000 for name, number in spectrum.items()}
-    values |= dict(zip(ANGLES, (0.99, 0.75, -0.40), strict=True))
+    values |= dict(zip(COSINES, (0.99, 0.75, -0.40), strict=True))
     for variable, value in zip(VARIABLES, expected, strict=True):
         network = load_network(model, variable)
         found = network.evaluate(np.array([values[name] for name in network.inputs]))
@@ -112,7 +113,7 @@ def test_one_published_case_by_its_numbers() -> None:
 def test_ranges_are_those_of_the_specification(network: Network) -> None:
     valid = {"lai": (0, 8, 0.2), "fapar": (0, 0.94, 0.1), "fcover": (0, 1, 0.1)}
     assert (network.valid_min, network.valid_max, network.tolerance) == valid[network.variable]
-    assert network.inputs == network.bands + ANGLES
+    assert network.inputs == network.bands + COSINES
     assert network.domain_min.shape == network.domain_max.shape == (len(network.bands),)
     assert (network.domain_min < network.domain_max).all()
     if network.model_id == "s4c_s2_allbands":

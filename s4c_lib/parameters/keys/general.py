@@ -1,6 +1,7 @@
 """What holds for a whole season or site."""
 
 from s4c_lib.parameters.model import SEASONAL, SITE_WIDE, Area, Kind, Parameter, Scope
+from s4c_lib.processors import L4_PROCESSORS
 
 AREA = Area(
     "Profile and site",
@@ -15,7 +16,7 @@ AREA = Area(
             "`default` has the corrections. An L4 job may override it to compare both.",
             choices=("default", "reference"),
             scopes=(Scope.SEASON, Scope.JOB),
-            processors=("l2a", "l2s1", "l3b", "s4c_mdb1", "s4c_l4a", "s4c_l4b", "s4c_l4c"),
+            processors=("l2a", "l2s1", "l3b", "s4c_mdb1", *L4_PROCESSORS),
             hashed=False,
         ),
         *(

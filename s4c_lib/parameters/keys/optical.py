@@ -44,7 +44,8 @@ _EXECUTION = (
         "processor.l2a.optical.max-retries",
         Kind.INT,
         3,
-        "Failed tries of a tile before it is given up. Clouds and missing valid pixels are never tried again.",
+        "Failed tries of a piece of work of the ingest before it is given up: L2A, radar rasters, L3B and statistics, "
+        "each counted by itself. Clouds and missing valid pixels are never tried again.",
         minimum=0,
         maximum=100,
         scopes=SITE_WIDE,
@@ -55,7 +56,7 @@ _EXECUTION = (
         "processor.l2a.optical.retry-interval",
         Kind.FLOAT,
         6.0,
-        "Pause before a failed tile is tried again.",
+        "Pause before a failed piece of work of the ingest is tried again: L2A, radar rasters, L3B or statistics.",
         unit="h",
         minimum=0,
         maximum=1000,

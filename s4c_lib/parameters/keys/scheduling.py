@@ -1,8 +1,8 @@
 """When things run, what they wait for, and how work is shared out."""
 
 from s4c_lib.parameters.model import GLOBAL_ONLY, SEASONAL, SITE_WIDE, Area, Kind, Parameter, Scope, Share, past
+from s4c_lib.processors import L4_PROCESSORS
 
-L4 = ("s4c_l4a", "s4c_l4b", "s4c_l4c")
 INGEST = ("ingest",)
 POLICIES = ("latest_only", "final_only", "replay_all")
 
@@ -52,7 +52,7 @@ _READINESS = (
         minimum=0,
         maximum=365,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
     ),
     Parameter(
@@ -65,7 +65,7 @@ _READINESS = (
         minimum=0.001,
         maximum=366,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
     ),
     Parameter(
@@ -77,7 +77,7 @@ _READINESS = (
         minimum=0,
         maximum=100,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
     ),
     Parameter(
@@ -89,7 +89,7 @@ _READINESS = (
         minimum=0,
         maximum=60,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
     ),
     Parameter(
@@ -101,7 +101,7 @@ _READINESS = (
         minimum=2,
         maximum=86_400,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
         advanced=True,
     ),
@@ -114,7 +114,7 @@ _READINESS = (
         minimum=10,
         maximum=86_400,
         scopes=SEASONAL,
-        processors=L4,
+        processors=L4_PROCESSORS,
         hashed=False,
         advanced=True,
     ),

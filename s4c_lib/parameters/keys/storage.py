@@ -1,6 +1,7 @@
 """Where files lie and how much room is left for them."""
 
 from s4c_lib.parameters.model import GLOBAL_ONLY, SITE_WIDE, Area, Kind, Parameter
+from s4c_lib.processors import L4_PROCESSORS
 
 INGEST = ("ingest",)
 
@@ -16,7 +17,7 @@ AREA = Area(
             "Root of all products: `l2a/` and `s1/` are shared between sites, everything else lies in a folder per "
             "site.",
             scopes=GLOBAL_ONLY,
-            processors=("ingest", "s4c_l4a", "s4c_l4b", "s4c_l4c"),
+            processors=("ingest", *L4_PROCESSORS),
             hashed=False,
             aliases=("archiver.archive_path",),
         ),
@@ -26,7 +27,7 @@ AREA = Area(
             "/var/lib/sen4cap/scratch/{processor}/{job_id}",
             "Folder for temporary files of a job. It is removed when the job succeeds.",
             scopes=SITE_WIDE,
-            processors=("ingest", "s4c_l4a", "s4c_l4b", "s4c_l4c"),
+            processors=("ingest", *L4_PROCESSORS),
             hashed=False,
         ),
         Parameter(

@@ -6,20 +6,18 @@ for (least and greatest height, source) stands in the comment.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as Xml
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from s4c_lib.errors import ProductCorruptError
 from s4c_lib.geography.pixel_grid import PixelGrid
 
-Sensor = Literal["S2", "L8"]
+SENSOR: Final = "S2"
+"""For whose images the folders are; MAJA reads them by this name."""
 _NAMESPACE: Final = "http://eop-cfi.esa.int/CFI"
-_MISSIONS: Final[dict[Sensor, str]] = {"S2": "SENTINEL-2_", "L8": "LANDSAT_8"}
+_MISSION: Final = "SENTINEL-2_"
 _FOREVER: Final = "UTC=9999-99-99T99:99:99"
 
 
@@ -37,11 +35,6 @@ class ElevationStatistics:
     mean: float
     std: float
 
-    @property
-    def relief(self) -> float:
-        """Greatest minus least height, never negative; 0 for a flat tile, such as the sea."""
-        return float(self.greatest) - float(self.least)
-
 
 @dataclass(frozen=True, slots=True)
 class HeaderFacts:
@@ -50,7 +43,7 @@ class HeaderFacts:
     Parameters
     ----------
     name : of the folder, without extension.
-    sensor, tile : for whom it is made.
+    tile : for which it is made.
     grid : the finest grid.
     statistics : of the heights there.
     files : relative paths of the rasters.
@@ -59,7 +52,6 @@ class HeaderFacts:
     """
 
     name: str
-    sensor: Sensor
     tile: str
     grid: PixelGrid
     statistics: ElevationStatistics
@@ -91,7 +83,7 @@ def header(facts: HeaderFacts) -> bytes:
     _text(instance, "Applicable_Site_Nick_Name", facts.tile)
     _text(instance, "File_Version", "0001")
     sites = Xml.SubElement(product, "List_of_Applicable_SiteDefinition_Ids", count="1")
-    site = f"{facts.sensor}_TEST_MPL_SITDEF_S_{facts.tile}"
+    site = f"{SENSOR}_TEST_MPL_SITDEF_S_{facts.tile}"
     _text(sites, "Applicable_SiteDefinition_Id", site, sn="1")
     _elevation(Xml.SubElement(product, "DEM_Information"), facts)
     organisation = Xml.SubElement(product, "DBL_Organization")
@@ -102,32 +94,12 @@ def header(facts: HeaderFacts) -> bytes:
     return bytes(Xml.tostring(root, encoding="UTF-8", xml_declaration=True)) + b"\n"
 
 
-def read_statistics(path: Path) -> ElevationStatistics:
-    """Statistics of the heights of a tile, from its header.
-
-    Raises
-    ------
-    ProductCorruptError : the file is no such header.
-    """
-    try:
-        root = Xml.parse(path).getroot()
-        mean = float(root.findtext(f".//{{{_NAMESPACE}}}Mean_Altitude_Over_L2_Coverage", ""))
-        std = float(root.findtext(f".//{{{_NAMESPACE}}}Altitude_Standard_Deviation_Over_L2_Coverage", ""))
-        comment = root.findtext(f".//{{{_NAMESPACE}}}DEM_Information/{{{_NAMESPACE}}}Comment", "")
-    except (Xml.ParseError, ValueError) as error:
-        raise ProductCorruptError(f"{path} is no header of elevation: {error}", hint="remove its folder") from error
-    found = re.match(r"least (\S+) m, greatest (\S+) m", comment)
-    if found is None:
-        raise ProductCorruptError(f"{path} lacks the least and greatest height", hint="remove its folder")
-    return ElevationStatistics(float(found[1]), float(found[2]), mean, std)
-
-
 def _fixed(parent: Xml.Element, facts: HeaderFacts) -> None:
     created = f"UTC={facts.now.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
     _text(parent, "File_Name", facts.name)
     _text(parent, "File_Description", "ReferenceDemDataLevel2")
     _text(parent, "Notes", "NA")
-    _text(parent, "Mission", _MISSIONS[facts.sensor])
+    _text(parent, "Mission", _MISSION)
     _text(parent, "File_Class", "TEST")
     _text(parent, "File_Type", "AUX_REFDE2")
     validity = Xml.SubElement(parent, "Validity_Period")

@@ -19,7 +19,7 @@ import numpy as np
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.kernel_cache import compiled
 from s4c_lib.preprocessing.elevation import resampling_kernels as kernels
-from s4c_lib.preprocessing.elevation.header import ElevationStatistics, Sensor
+from s4c_lib.preprocessing.elevation.header import ElevationStatistics
 from s4c_lib.preprocessing.elevation.rasters import GDAL_OPTIONS, Heights
 from s4c_lib.preprocessing.elevation.terrain import slope_and_aspect
 
@@ -56,16 +56,14 @@ class Resolution:
     aspect: str
 
 
-def resolutions(grid: PixelGrid, sensor: Sensor) -> tuple[Resolution, ...]:
-    """Layers that MAJA wants: 10, 20 and 240 m for Sentinel-2; the image's own pixel and 240 m for Landsat.
+def resolutions(grid: PixelGrid) -> tuple[Resolution, ...]:
+    """Layers that MAJA wants: 10, 20 and 240 m.
 
     Parameters
     ----------
     grid : of the finest layer; 240 m must be a multiple of its pixel.
     """
     coarse = Resolution(coarse_grid(grid), round(COARSE_M / grid.pixel), "ALC", "SLC", "ASC")
-    if sensor == "L8":
-        return Resolution(grid, 1, "ALT", "SLP", "ASP"), coarse
     return (
         Resolution(grid, 1, "ALT_R1", "SLP_R1", "ASP_R1"),
         Resolution(_enlarged(grid, 2), 2, "ALT_R2", "SLP_R2", "ASP_R2"),

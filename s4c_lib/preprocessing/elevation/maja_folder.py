@@ -23,7 +23,7 @@ import structlog
 from s4c_lib.errors import ProductCorruptError, Sen4capError
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.geography.sentinel2_tiles import TILE_M, Sentinel2Tile
-from s4c_lib.preprocessing.elevation.header import HeaderFacts, Sensor, header
+from s4c_lib.preprocessing.elevation.header import SENSOR, HeaderFacts, header
 from s4c_lib.preprocessing.elevation.layers import coarse_grid, padded, resolutions, write_layers, write_mask
 from s4c_lib.preprocessing.elevation.one_writer import EXPIRY_S, WAIT_S, Writer, disk_error, one_writer
 from s4c_lib.preprocessing.elevation.registration import registration_check
@@ -87,37 +87,14 @@ def maja_elevation(
     LeaseLostError : this process was so slow that another took over.
     """
     whole = PixelGrid(tile.epsg, tile.ulx, tile.uly, 10, TILE_M // 10, TILE_M // 10)
-    order = _Order("S2", tile.tile_id, grid or whole, source, now, reference)
+    order = _Order(tile.tile_id, grid or whole, source, now, reference)
     return _cached(order, folder, waiting or Waiting())
-
-
-def landsat_elevation(
-    path_row: str,
-    grid: PixelGrid,
-    source: ElevationSource,
-    folder: Path,
-    *,
-    now: datetime,
-    reference: ElevationSource | None = None,
-    waiting: Waiting | None = None,
-) -> Path:
-    """Elevation of a Landsat scene for MAJA: layers ALT, SLP, ASP on the image's grid of 30 m, and the coarse ones.
-
-    Parameters
-    ----------
-    path_row : six digits, of WRS-2.
-    grid : of the image.
-
-    See `maja_elevation` for the rest.
-    """
-    return _cached(_Order("L8", path_row, grid, source, now, reference), folder, waiting or Waiting())
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
     """What is to be made."""
 
-    sensor: Sensor
     tile: str
     grid: PixelGrid
     source: ElevationSource
@@ -129,7 +106,7 @@ def _cached(order: _Order, folder: Path, waiting: Waiting) -> Path:
     margin, pad = padded(order.grid)
     ground = ground_of(margin, order.source)
     water = water_bodies(order.source, coarse_grid(order.grid))
-    target = folder / f"{order.sensor}_{order.tile}_{_key(order, ground, water)}"
+    target = folder / f"{SENSOR}_{order.tile}_{_key(order, ground, water)}"
     with one_writer(target, wait_s=waiting.wait_s, expiry_s=waiting.expiry_s) as writer:
         if writer is None:
             return target
@@ -147,7 +124,7 @@ def _cached(order: _Order, folder: Path, waiting: Waiting) -> Path:
 
 def _key(order: _Order, ground: Ground, water: WaterBodies) -> str:
     source = order.source
-    known = LAYOUT, order.sensor, order.tile, order.grid, source.kind.value, source.registration_offset
+    known = LAYOUT, SENSOR, order.tile, order.grid, source.kind.value, source.registration_offset
     digest = hashlib.sha256(repr(known).encode())
     digest.update(ground.survey.version.encode())
     for path in water.paths:
@@ -158,13 +135,13 @@ def _key(order: _Order, ground: Ground, water: WaterBodies) -> str:
 
 def _fill(part: Path, order: _Order, ground: Ground, pad: int, water: WaterBodies, writer: Writer) -> None:
     source, tile = order.source, order.tile
-    name = f"{order.sensor}_TEST_AUX_REFDE2_{tile}_{order.now:%Y%m%d}_0001"
+    name = f"{SENSOR}_TEST_AUX_REFDE2_{tile}_{order.now:%Y%m%d}_0001"
     layers = part / f"{name}.DBL.DIR"
     layers.mkdir()
     made: list[str] = []
 
     def place(layer: str) -> Path:
-        path = layers / f"{order.sensor}_TEST_AUX_REFDE2_{tile}_0001_{layer}.TIF"
+        path = layers / f"{SENSOR}_TEST_AUX_REFDE2_{tile}_0001_{layer}.TIF"
         made.append(f"{layers.name}/{path.name}")
         return path
 
@@ -174,10 +151,10 @@ def _fill(part: Path, order: _Order, ground: Ground, pad: int, water: WaterBodie
     heights = elevation_on(ground.grid, source, ground=ground)
     _check_heights(float(heights.min()), float(heights.max()), order)
     writer.renew()
-    statistics = write_layers(heights, pad, resolutions(order.grid, order.sensor), place, writer.renew)
+    statistics = write_layers(heights, pad, resolutions(order.grid), place, writer.renew)
     sea = ", ".join(source.name(cell) for cell in ground.survey.sea) or "none"
     comment = f"{source.kind.value}, {source.geoid}; cells taken for sea: {sea}{note}"
-    facts = HeaderFacts(name, order.sensor, tile, order.grid, statistics, made, comment, order.now)
+    facts = HeaderFacts(name, tile, order.grid, statistics, made, comment, order.now)
     with (part / f"{name}.HDR").open("wb") as stream:
         stream.write(header(facts))
         stream.flush()

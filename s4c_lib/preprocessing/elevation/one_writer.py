@@ -21,8 +21,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from s4c_lib.errors import DiskFullError, LeaseLostError, StorageError
-from s4c_lib.sources.part_folder import is_disk_full
+from s4c_lib.errors import DiskFullError, LeaseLostError, StorageError, is_disk_full
 
 WAIT_S: Final = 1800.0
 EXPIRY_S: Final = 1800.0

@@ -11,9 +11,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from s4c_lib.errors import ProductCorruptError
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.preprocessing.elevation.resampling import elevation_on
 from s4c_lib.preprocessing.executor import ExecutorError
-from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.preprocessing.radar.annotation import Annotation, TiePoints
 from s4c_lib.preprocessing.radar.executor import MadeRaster, RadarRequest, RadarScene, RadarTarget
 from s4c_lib.preprocessing.radar.geocoding import ImageFrame, ground_nodes, image_frame

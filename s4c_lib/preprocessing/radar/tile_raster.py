@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from s4c_lib.errors import InputError
+from s4c_lib.geography.footprint import footprint_of
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.preprocessing.footprint import footprint_of
 from s4c_lib.preprocessing.radar.executor import MadeRaster, RadarTarget
 from s4c_lib.products.cog import CogBand, CogProfile, write_cog
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 import zipfile
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from s4c_lib.errors import DiskFullError, InputError, StorageError
+from s4c_lib.errors import DiskFullError, InputError, StorageError, is_disk_full
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -68,7 +67,7 @@ def _told_as_storage(path: Path) -> Iterator[None]:
         pyogrio.errors.FeatureError,
     ) as error:
         # The vector library does not pass the system's reason on.
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
+        full = (isinstance(error, OSError) and is_disk_full(error)) or (
             path.parent.is_dir() and shutil.disk_usage(path.parent).free < _LITTLE_SPACE
         )
         if full:

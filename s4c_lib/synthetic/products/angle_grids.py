@@ -80,9 +80,9 @@ def angle_grids(flight: OpticalPass, window: PixelGrid, *, detectors: bool = Tru
     south = np.arange(NODES) * STEP_M - window.rows * window.pixel / 2
     dx, dy = np.meshgrid(east, -south)
     centre = (window.west + window.columns * window.pixel / 2, window.north - window.rows * window.pixel / 2)
-    to_lonlat = _to_lonlat(window.epsg)
-    longitude, latitude = to_lonlat.transform(centre[0] + dx, centre[1] + dy)
-    longitude_0, latitude_0 = to_lonlat.transform(*centre)
+    transformer = to_lonlat(window.epsg)
+    longitude, latitude = transformer.transform(centre[0] + dx, centre[1] + dy)
+    longitude_0, latitude_0 = transformer.transform(*centre)
     sun_zenith, sun_azimuth = _sun(flight, float(longitude_0), float(latitude_0), longitude, latitude)
     track = _Track.of(flight, float(latitude_0))
     still = np.zeros(1)
@@ -176,5 +176,6 @@ def _sun(
 
 
 @lru_cache(maxsize=16)
-def _to_lonlat(epsg: int) -> Transformer:
+def to_lonlat(epsg: int) -> Transformer:
+    """Return the way from a projection to longitude and latitude (WGS 84)."""
     return Transformer.from_crs(epsg, 4326, always_xy=True)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from pyproj import Transformer
-
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.synthetic.optical.spectral_response import spectral_responses
+from s4c_lib.synthetic.products.angle_grids import to_lonlat
 from s4c_lib.synthetic.products.sentinel2_bands import Band, bands_of
 from s4c_lib.synthetic.products.sentinel2_images import GranuleImages
 from s4c_lib.synthetic.products.sentinel2_product import Sentinel2Product, added_to_numbers, iso
@@ -136,7 +135,7 @@ def corners(grid: PixelGrid) -> list[tuple[float, float, float, float]]:
     """Upper-left, upper-right, lower-right and lower-left corner: x, y (metres), longitude, latitude (degrees)."""
     west, south, east, north = grid.bounds
     x, y = [west, east, east, west], [north, north, south, south]
-    return list(zip(x, y, *_to_lonlat(grid.epsg).transform(x, y), strict=True))
+    return list(zip(x, y, *to_lonlat(grid.epsg).transform(x, y), strict=True))
 
 
 def ring(grid: PixelGrid) -> str:
@@ -282,8 +281,3 @@ def _sun_distance_factor(product: Sentinel2Product) -> float:
     """Square of mean over actual distance of the sun, by the formula of the L1C product definition (JD 1950)."""
     days = (product.flight.start.replace(tzinfo=None) - _EPOCH).days
     return 1 / (1 - 0.01673 * math.cos(0.0172 * (days - 2))) ** 2
-
-
-@lru_cache(maxsize=16)
-def _to_lonlat(epsg: int) -> Transformer:
-    return Transformer.from_crs(epsg, 4326, always_xy=True)

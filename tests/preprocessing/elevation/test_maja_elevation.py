@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
 import shutil
 import xml.etree.ElementTree as Xml
@@ -22,8 +23,7 @@ from s4c_lib.errors import ElevationMissingError, ProductCorruptError, StorageEr
 from s4c_lib.geography.pixel_grid import PixelGrid
 from s4c_lib.geography.sentinel2_tiles import Sentinel2Tile, tile
 from s4c_lib.preprocessing.elevation import resampling_kernels, terrain
-from s4c_lib.preprocessing.elevation.header import read_statistics
-from s4c_lib.preprocessing.elevation.maja_folder import landsat_elevation, maja_elevation
+from s4c_lib.preprocessing.elevation.maja_folder import maja_elevation
 from s4c_lib.preprocessing.elevation.sources import elevation_source
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
@@ -120,10 +120,11 @@ def test_the_header_tells_place_statistics_and_files(model: Path, tmp_path: Path
     assert (text("Lines"), text("Columns"), text("Creation_Date")) == ("480", "480", "UTC=2026-05-01T10:00:00")
     files = [element.text or "" for element in root.iter(f"{CFI}Relative_File_Path")]
     assert sorted(files) == sorted(str(path.relative_to(made)) for path in made.glob("*.DBL.DIR/*"))
-    found = read_statistics(made / f"{NAME}.HDR")
-    assert (found.least, found.greatest) == (values.min(), values.max())
-    assert (found.mean, found.std) == pytest.approx((values.mean(), values.std()), abs=1e-5)
-    assert found.relief == float(values.max()) - float(values.min())
+    mean, std = (float(text(f"{what}_Over_L2_Coverage")) for what in ("Mean_Altitude", "Altitude_Standard_Deviation"))
+    assert (mean, std) == pytest.approx((values.mean(), values.std()), abs=1e-5)
+    extremes = re.match(r"least (\S+) m, greatest (\S+) m", root.findtext(f".//{CFI}DEM_Information/{CFI}Comment", ""))
+    assert extremes is not None
+    assert [float(one) for one in extremes.groups()] == [values.min(), values.max()]
     assert "copernicus_glo30, EGM2008; cells taken for sea: none" in text("Comment")
 
 
@@ -136,7 +137,7 @@ def test_a_sea_tile_is_zero_everywhere_and_no_error(tmp_path: Path) -> None:
     found = layers(made)
     assert len(found) == 10
     assert not any(values.any() for values, _ in found.values())
-    assert read_statistics(next(made.glob("*.HDR"))).relief == 0
+    assert "least 0 m, greatest 0 m" in next(made.glob("*.HDR")).read_text()
 
 
 def test_a_void_is_zero_before_the_slope(tmp_path: Path) -> None:
@@ -161,17 +162,6 @@ def test_a_tile_of_the_south(tmp_path: Path) -> None:
     copernicus_cell(tmp_path, int(np.floor(y)), int(np.floor(x)))
     found = layers(maja_elevation(square, elevation_source("auto", tmp_path), tmp_path / "c", now=NOW, grid=grid))
     np.testing.assert_allclose(found["ALT_R1"][0], hills(*positions(grid)), atol=1)
-
-
-def test_landsat_has_one_resolution_and_the_coarse_one(model: Path, tmp_path: Path) -> None:
-    grid = PixelGrid(GRID.epsg, GRID.west + 15, GRID.north + 15, 30, 100, 160)
-    made = landsat_elevation("197024", grid, elevation_source("auto", model), tmp_path / "cache", now=NOW)
-    found = layers(made)
-    assert set(found) == {"ALT", "SLP", "ASP", "ALC", "SLC", "ASC", "MSK"}
-    assert found["ALT"][0].shape == (100, 160)
-    assert found["ALC"][0].shape == (13, 20)
-    assert (made / "L8_TEST_AUX_REFDE2_197024_20260501_0001.HDR").is_file()
-    np.testing.assert_allclose(found["ALT"][0], hills(*positions(grid)), atol=1)
 
 
 def test_a_folder_that_is_there_is_used_again_until_its_input_changes(model: Path, tmp_path: Path) -> None:

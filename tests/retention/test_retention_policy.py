@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s4c_lib.retention_policy import Action, Kind, Rule, Stored, judge, ranked
+from s4c_lib.retention.policy import Action, Kind, Rule, Stored, judge, ranked
 
 END = date(2024, 9, 30)
 MADE = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from s4c_lib.l4.scorecard import SHARE, Figure, share
-from s4c_lib.l4.scorecard_truth import Truth
 from s4c_lib.practices.codes import Found, Verdict
 from s4c_lib.practices.validation import harvest_score, verdict_score
+from s4c_lib.scorecard.figures import SHARE, Figure, share
+from s4c_lib.scorecard.truth import Truth
 from s4c_lib.synthetic.crops import CROPS, CatchCrop
 
 _PRODUCT: Final = "s4c_l4c"

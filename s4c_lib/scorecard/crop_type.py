@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from s4c_lib.crop_type.eligibility import CLASSIFIED
 from s4c_lib.crop_type.judgement import CONFIRMED, CONTRADICTED
 from s4c_lib.crop_type.metrics import measure
-from s4c_lib.l4.scorecard import SHARE, Figure, share
+from s4c_lib.scorecard.figures import SHARE, Figure, share
 
 _PRODUCT: Final = "s4c_l4a"
 _CHECKED: Final = 2

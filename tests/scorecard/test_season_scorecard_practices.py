@@ -13,9 +13,9 @@ from practice_season import NOW, configure, fill_practices, give_table
 from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.seasons import Season
-from s4c_lib.l4.scorecard_truth import Truth
-from s4c_lib.l4.season_scorecard import season_scorecard
 from s4c_lib.runs import RunRequest
+from s4c_lib.scorecard.season import season_scorecard
+from s4c_lib.scorecard.truth import Truth
 
 L4C = RunRequest("alpha", "2024", "s4c_l4c", "run 1", "backfill", "anna", occurrence=date(2024, 9, 30))
 # The harvest of 15 July comes after the day by which the catch crop had to be sown: POOR, and rightly so of P3.

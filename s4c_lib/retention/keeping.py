@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from s4c_lib.archive_copy import archive_copy, check_archive
 from s4c_lib.catalog import file_removals, keeping_rows, letting_go, products
 from s4c_lib.catalog.config_values import snapshot
 from s4c_lib.catalog.database import Database
@@ -28,10 +27,11 @@ from s4c_lib.catalog.sites import Site, list_sites
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.errors import DiskFullError, InputError, Sen4capError, StorageError
 from s4c_lib.parameters import Snapshot
-from s4c_lib.retention_policy import Action, Kind, Rule, Stored, Verdict, judge, ranked
+from s4c_lib.retention.archive_copy import archive_copy, check_archive
+from s4c_lib.retention.policy import Action, Kind, Rule, Stored, Verdict, judge, ranked
+from s4c_lib.retention.stored_files import is_inside, measured, remove_stored
 from s4c_lib.scheduling.dates import Phase, midnight
 from s4c_lib.scheduling.query_windows import span
-from s4c_lib.stored_files import is_inside, measured, remove_stored
 
 log = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from s4c_lib import archive_copy as archive
-from s4c_lib.archive_copy import archive_copy, check_archive
 from s4c_lib.errors import ConflictError, DiskFullError, InputError, ProductCorruptError, StorageError
+from s4c_lib.retention import archive_copy as archive
+from s4c_lib.retention.archive_copy import archive_copy, check_archive
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from s4c_lib.l4.scorecard import SHARE, Figure
 from s4c_lib.mowing.events import Mission, make_events
 from s4c_lib.mowing.validation import Truths, count_error, match, one_to_one_score, timing
+from s4c_lib.scorecard.figures import SHARE, Figure
 
 _PRODUCT: Final = "s4c_l4b"
 _DAYS: Final = 3

@@ -18,14 +18,14 @@ from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.parcel_sets import active_set, get_set
 from s4c_lib.catalog.parcel_sets_rows import read_parcels
 from s4c_lib.catalog.products import Product, list_products
-from s4c_lib.l4.scorecard import Figure, Scorecard
-from s4c_lib.l4.scorecard_crop_type import UNKNOWN, crop_type_figures
-from s4c_lib.l4.scorecard_leaf_area import ENOUGH, leaf_area_figures
-from s4c_lib.l4.scorecard_mowing import mowing_figures
-from s4c_lib.l4.scorecard_practices import VERDICTS_OF, harvest_figures, verdict_figures
-from s4c_lib.l4.scorecard_truth import Truth
 from s4c_lib.parcels.crop_lut import CropLut
 from s4c_lib.scheduling.dates import midnight
+from s4c_lib.scorecard.crop_type import UNKNOWN, crop_type_figures
+from s4c_lib.scorecard.figures import Figure, Scorecard
+from s4c_lib.scorecard.leaf_area import ENOUGH, leaf_area_figures
+from s4c_lib.scorecard.mowing import mowing_figures
+from s4c_lib.scorecard.practices import VERDICTS_OF, harvest_figures, verdict_figures
+from s4c_lib.scorecard.truth import Truth
 from s4c_lib.statistics.matrices import series_of
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from s4c_lib.catalog.results_l4b import EVENT_COLUMNS as EVENTS
 from s4c_lib.catalog.results_l4b import RESULT_COLUMNS as MOWN
 from s4c_lib.catalog.results_l4c import RESULT_COLUMNS as PRACTICES
 from s4c_lib.errors import NotFoundError, ProductCorruptError
-from s4c_lib.l4.scorecard import SHARE, Figure, Scorecard
-from s4c_lib.l4.scorecard_crop_type import UNKNOWN, crop_type_figures
-from s4c_lib.l4.scorecard_leaf_area import leaf_area_figures
-from s4c_lib.l4.scorecard_mowing import mowing_figures
-from s4c_lib.l4.scorecard_practices import harvest_figures, verdict_figures
-from s4c_lib.l4.scorecard_truth import LeafArea, Truth, read_truth
+from s4c_lib.scorecard.crop_type import UNKNOWN, crop_type_figures
+from s4c_lib.scorecard.figures import SHARE, Figure, Scorecard
+from s4c_lib.scorecard.leaf_area import leaf_area_figures
+from s4c_lib.scorecard.mowing import mowing_figures
+from s4c_lib.scorecard.practices import harvest_figures, verdict_figures
+from s4c_lib.scorecard.truth import LeafArea, Truth, read_truth
 from s4c_lib.statistics.matrices import Series
 
 KINDS = {

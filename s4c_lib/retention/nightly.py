@@ -12,11 +12,11 @@ import structlog
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.only_one import only_one
 from s4c_lib.errors import DiskFullError
-from s4c_lib.keeping import Keeper, KeepingOutcome, Policies, verdicts
-from s4c_lib.retention_outcome import RetentionOutcome, Unneeded
-from s4c_lib.retention_policy import Action, Verdict
-from s4c_lib.stored_files import Measured, measured
-from s4c_lib.tidying import Places, Tidying
+from s4c_lib.retention.keeping import Keeper, KeepingOutcome, Policies, verdicts
+from s4c_lib.retention.outcome import RetentionOutcome, Unneeded
+from s4c_lib.retention.policy import Action, Verdict
+from s4c_lib.retention.stored_files import Measured, measured
+from s4c_lib.retention.tidying import Places, Tidying
 
 log = structlog.get_logger(__name__)
 

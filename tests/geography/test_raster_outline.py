@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
+from s4c_lib.geography.footprint import footprint_of, split_at_antimeridian
 from s4c_lib.geography.pixel_grid import PixelGrid
-from s4c_lib.preprocessing.footprint import footprint_of, split_at_antimeridian
 
 TILE = PixelGrid(32631, 600_000, 5_800_020, 10, 10980, 10980)
 

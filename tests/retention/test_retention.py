@@ -15,16 +15,16 @@ from domain_rows import make_acquisition, make_enabled
 from sqlalchemy import text
 from uploaded_rows import FIELDS, declare
 
-from s4c_lib import retention
 from s4c_lib.catalog import histories, marker_files, products, retention_rows, site_deletion, units
 from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.marker_files import NewMarkerFile
 from s4c_lib.catalog.products import NewProduct
 from s4c_lib.catalog.sites import get_site
+from s4c_lib.retention import nightly
+from s4c_lib.retention.stored_files import remove_stored
 from s4c_lib.statistics.parcel_statistics import ParcelStatistics
 from s4c_lib.statistics.store import Source, write_statistics
-from s4c_lib.stored_files import remove_stored
 
 # Rows are stamped by the database with the present; nights of these tests come later.
 TODAY = datetime.now(UTC)
@@ -34,7 +34,7 @@ Place = SimpleNamespace
 
 def night(database: Database, days: float) -> dict[str, int]:
     """The counts of a night so many days from now that are not 0."""
-    counts = retention.apply(database, now=TODAY + timedelta(days=days)).counts()
+    counts = nightly.apply(database, now=TODAY + timedelta(days=days)).counts()
     return {name: number for name, number in counts.items() if number}
 
 
@@ -208,7 +208,7 @@ def test_a_folder_that_cannot_be_removed_stops_nothing(
 
     real = remove_stored
     with monkeypatch.context() as patch:
-        patch.setattr("s4c_lib.tidying.remove_stored", breaking)
+        patch.setattr("s4c_lib.retention.tidying.remove_stored", breaking)
         assert night(database, 31) == {"products": 1, "failed": 1}
     assert (broken.exists(), count(database, "product")) == (True, 3)
     assert night(database, 31) == {"products": 1}
@@ -313,7 +313,7 @@ def test_what_failed_work_left_goes_after_a_week_and_its_logs_after_a_quarter(
         return [path.exists() for path in (left, busy, told, partial)]
 
     assert (night(database, 6.9), still()) == ({}, [True] * 4)
-    shown = retention.unneeded(database, now=TODAY + timedelta(days=8))
+    shown = nightly.unneeded(database, now=TODAY + timedelta(days=8))
     assert sorted((one.kind, one.path, one.files) for one in shown) == [("scratch", partial, 1), ("scratch", left, 2)]
     assert still() == [True] * 4
     assert (night(database, 8), still()) == ({"scratch": 2}, [False, True, True, False])
@@ -336,7 +336,7 @@ def test_histories_go_when_they_are_old_enough_and_tombstones_stay(database: Dat
         before = sum(histories.rows_before(connection, TODAY + timedelta(days=1)).values())
     assert before > 0
     assert night(database, 1824) == {}
-    shown = retention.unneeded(database, now=TODAY + timedelta(days=1826))
+    shown = nightly.unneeded(database, now=TODAY + timedelta(days=1826))
     assert sum(one.count for one in shown if one.path is None) == before
     assert night(database, 1826)["history_rows"] == before
     assert (count(database, "config_change"), count(database, "season_deletion")) == (0, 1)

@@ -14,7 +14,7 @@ from typing import Final
 
 from s4c_lib.preprocessing.l1c_to_l2a import LOGS
 from s4c_lib.products.result_folder import is_work_folder
-from s4c_lib.stored_files import entries, files_below
+from s4c_lib.retention.stored_files import entries, files_below
 
 # as `s4c_lib.preprocessing.work_folder.work_folder` names them: acquisition, tile or pair, attempt
 _ATTEMPT: Final = re.compile(r"(\d+)_.+_\d+")

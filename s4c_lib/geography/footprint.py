@@ -12,6 +12,8 @@ from shapely.geometry.base import BaseGeometry
 from s4c_lib.geography.pixel_grid import PixelGrid
 
 POINTS_AN_EDGE: Final = 21
+WORLD: Final = shapely.box(-180, -90, 180, 90)
+"""All longitudes and latitudes."""
 LEAST_NO_DATA_PERCENT: Final = 5.0  # with less, the footprint is the whole raster
 _CELLS: Final = 256  # coarse cells on the longer side; a Sentinel-2 tile's have 430 m
 _HALF, _WHOLE = 180.0, 360.0

@@ -18,8 +18,6 @@ from derived_rows import make_product
 from domain_rows import make_acquisition, make_enabled, make_season
 from sqlalchemy import Connection, text
 
-from s4c_lib import keeping, retention
-from s4c_lib.archive_copy import archive_copy
 from s4c_lib.catalog import job_liveness, missing_products, products, retention_events, transfers, units, wanted_again
 from s4c_lib.catalog.acquisition_supply import supplies
 from s4c_lib.catalog.acquisitions import get_acquisition
@@ -30,7 +28,9 @@ from s4c_lib.catalog.seasons import Season
 from s4c_lib.catalog.sites import Site
 from s4c_lib.errors import ConflictError, ParameterError
 from s4c_lib.ingest.ledger import ledger_row
-from s4c_lib.retention_outcome import RetentionOutcome
+from s4c_lib.retention import keeping, nightly
+from s4c_lib.retention.archive_copy import archive_copy
+from s4c_lib.retention.outcome import RetentionOutcome
 from s4c_lib.scheduling.dates import SeasonDates
 
 # Rows are stamped by the database with the present; nights of these tests come later.
@@ -54,7 +54,7 @@ class Place:
 
     def night(self, days: float) -> RetentionOutcome:
         """What a night so many days from now did."""
-        return retention.apply(self.database, now=TODAY + timedelta(days=days))
+        return nightly.apply(self.database, now=TODAY + timedelta(days=days))
 
     def l2a(self, name: str, *, at: Path | None = None, content: bytes = b"x", acquisition: int | None = None) -> int:
         """A product in a folder that exists."""
@@ -180,7 +180,7 @@ def test_what_an_unfinished_season_was_made_of_stays(place: Place) -> None:
         child = make_product(connection, now, "CHILD", "l3b", sensed=TODAY, inputs=[product])
     assert place.night(200).removed == 0
     [planned] = [
-        one for one in retention.plan(place.database, now=TODAY + timedelta(days=200)) if one.verdict.item.name == "OLD"
+        one for one in nightly.plan(place.database, now=TODAY + timedelta(days=200)) if one.verdict.item.name == "OLD"
     ]
     assert planned.verdict.rule == "kept: alpha/now was made of it and is not finished"
     with place.database.begin() as connection:

@@ -21,13 +21,13 @@ from s4c_lib.catalog import histories, marker_files, parcel_sets, retention_rows
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.vocabulary import SEARCHED_SATELLITES
 from s4c_lib.errors import StorageError
-from s4c_lib.keeping import Policies
 from s4c_lib.parameters import Snapshot
 from s4c_lib.preprocessing.maja_chain import STEP_BACK
-from s4c_lib.retention_outcome import RetentionOutcome, Unneeded
-from s4c_lib.scratch_leftovers import Leftover, LeftoverKind, left_of_attempts, left_of_results
+from s4c_lib.retention.keeping import Policies
+from s4c_lib.retention.outcome import RetentionOutcome, Unneeded
+from s4c_lib.retention.scratch_leftovers import Leftover, LeftoverKind, left_of_attempts, left_of_results
+from s4c_lib.retention.stored_files import entries, files_below, is_inside, measured, remove_stored
 from s4c_lib.sources.part_folder import remove_stale_parts, stale_parts
-from s4c_lib.stored_files import entries, files_below, is_inside, measured, remove_stored
 
 log = structlog.get_logger(__name__)
 

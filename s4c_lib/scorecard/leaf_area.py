@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from s4c_lib.l4.scorecard import Figure
-from s4c_lib.l4.scorecard_truth import LeafArea
+from s4c_lib.scorecard.figures import Figure
+from s4c_lib.scorecard.truth import LeafArea
 from s4c_lib.statistics.matrices import EnoughPixels, Series
 
 _PRODUCT: Final = "l3b"

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from s4c_lib.errors import ConflictError, DiskFullError, InputError, ProductCorruptError, StorageError
-from s4c_lib.sources.part_folder import flush_folder, is_disk_full
+from s4c_lib.errors import ConflictError, DiskFullError, InputError, ProductCorruptError, StorageError, is_disk_full
+from s4c_lib.sources.part_folder import flush_folder
 
 _BLOCK: Final = 1 << 22
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s4c_lib.errors import StorageError
-from s4c_lib.stored_files import is_inside, measured, remove_stored
+from s4c_lib.retention.stored_files import is_inside, measured, remove_stored
 
 
 @dataclass(frozen=True, slots=True)
