@@ -19,6 +19,7 @@ OPTIONS: Final = {"ingest": ("satellites", "requery")}
 # Those that stand among the settings: the form has no field left for them.
 AMONG_SETTINGS: Final = ("force", "without_waiting", TILES, PRODUCTS)
 PRODUCT_OPTIONS: Final = ("as_of", "interval_start", *AMONG_SETTINGS)
+_SWITCHES: Final = ("force", "without_waiting", "requery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def checked_settings(request: RunRequest) -> dict[str, Any]:
 
 
 def check_options(request: RunRequest) -> None:
-    """Refuse an option that the processor does not have."""
+    """Refuse an option that the processor does not have, and a switch that is neither on nor off."""
     known = OPTIONS.get(request.processor, PRODUCT_OPTIONS)
     for name in request.options:
         if name not in known:
@@ -74,6 +75,10 @@ def check_options(request: RunRequest) -> None:
                 f"A run of {request.processor} has no option {name!r}.",
                 hint=f"did you mean {near[0]!r}?" if near else f"options are {', '.join(known)} and settings",
             )
+    for name in _SWITCHES:
+        # beside the settings, REST takes them unchecked: "false" in quotes would switch them on
+        if not isinstance(value := request.options.get(name) or False, bool):
+            raise InputError(f"{name} is {value!r}, not true or false.", hint="write it without quotes")
 
 
 def interval_of(request: RunRequest, season: Season, now: datetime) -> tuple[date, date]:

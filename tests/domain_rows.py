@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import shapely
 from sqlalchemy import Connection, text
@@ -155,7 +157,7 @@ def make_job(
     *,
     processor: str = "s4c_l4a",
     as_of: date = date(2024, 5, 31),
-    state: str | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Job:
     return open_job(
         connection,
@@ -165,7 +167,7 @@ def make_job(
         start_type="manual",
         interval_start=season.dates.start,
         as_of=as_of,
-        params={},
+        params=params or {},
         snapshot=snapshot(connection, today=NOW.date(), season=season),
         requested_by=ACTOR,
     )

@@ -199,6 +199,7 @@ def test_a_current_season_runs_on_what_it_has_and_says_so(database: Database, se
     [
         ({"options": {"as_of": "tomorrow"}}, InputError),
         ({"options": {"as_off": "2024-06-01"}}, InputError),
+        ({"options": {"without_waiting": "false"}}, InputError),
         ({"options": {"as_of": "2024-12-31"}}, InputError),
         ({"options": {"interval_start": "2024-05-02", "as_of": "2024-05-01"}}, InputError),
         ({"options": {"interval_start": "2024-01-01"}}, InputError),

@@ -19,10 +19,11 @@ CONNECTION_ID = "s4c_db"
 OPEN_TASK = "open"
 
 # Given to every DAG, mapped tasks take them too. A task that ends a run holds its lock until it is tried again: the
-# first pause is short (sooner still where Airflow's own default is), the last as long as a database takes to come back.
+# first pause is short (sooner still where Airflow's own default is), the last ones as long as a database takes to come
+# back: ten minutes in all.
 TASK_DEFAULTS: Final[Mapping[str, Any]] = {
     "owner": "sen4cap",
-    "retries": 3,
+    "retries": 4,
     "retry_delay": min(timedelta(seconds=10), BaseOperator.retry_delay),
     "retry_exponential_backoff": 5.0,
     "max_retry_delay": timedelta(minutes=5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -216,11 +217,12 @@ class ComputeOperator(DomainOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Compute, register, and return counts."""
+        from s4c_lib.progress import thinned
         from s4c_lib.season_computation import carry_out
 
         database = self.database()
         with self.running_job(context) as job_id, retried_by_class(), self.explained(database, job_id):
-            return carry_out(database, job_id, progress=self._tell)
+            return carry_out(database, job_id, progress=thinned(self._tell, clock=time.monotonic))
 
     def _tell(self, done: int, total: int, what: str) -> None:
         self.log.info("%s (%s of %s)", what, done, total)

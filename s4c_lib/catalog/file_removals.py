@@ -18,8 +18,11 @@ def forget_removal(connection: Connection, path: str) -> None:
     connection.execute(text("DELETE FROM s4c.file_removal WHERE path = :path"), {"path": path})
 
 
-def noted_removals(connection: Connection) -> list[tuple[str, bool]]:
-    """Return the paths to be removed, oldest first, and whether a product or an acquisition uses them now."""
+def noted_removals(connection: Connection, path: str | None = None) -> list[tuple[str, bool]]:
+    """Return the paths to be removed, or of these one, oldest first, and whether something uses them now.
+
+    What is being fetched or made again is not among them: its files may be there before its row says so.
+    """
     statement = text(
         """
         SELECT r.path,
@@ -27,7 +30,13 @@ def noted_removals(connection: Connection) -> list[tuple[str, bool]]:
                          AND (p.full_path = r.path OR starts_with(p.full_path, r.path || '/')))
                OR EXISTS (SELECT 1 FROM s4c.acquisition a WHERE a.removed_at IS NULL
                             AND (a.full_path = r.path OR starts_with(a.full_path, r.path || '/'))) AS used
-        FROM s4c.file_removal r ORDER BY r.id
+        FROM s4c.file_removal r
+        WHERE (CAST(:path AS text) IS NULL OR r.path = :path)
+          AND NOT EXISTS (SELECT 1 FROM s4c.acquisition a
+                          WHERE a.full_path = r.path AND a.state IN ('queued', 'staging', 'downloading'))
+          AND NOT EXISTS (SELECT 1 FROM s4c.product p JOIN s4c.acquisition_unit u ON u.acquisition_id = p.acquisition_id
+                          WHERE p.full_path = r.path AND p.state = 'active' AND u.state IN ('pending', 'processing'))
+        ORDER BY r.id
         """
     )
-    return [(row.path, bool(row.used)) for row in connection.execute(statement)]
+    return [(row.path, bool(row.used)) for row in connection.execute(statement, {"path": path})]

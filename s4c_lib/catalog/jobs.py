@@ -325,13 +325,16 @@ def acknowledge(connection: Connection, job_id: int, actor: str) -> Job:
 def blocking_jobs(connection: Connection, season_id: int, processor: str, as_of: date) -> list[Job]:
     """Return the earlier as-of dates that hold a run back (rule R5): unfinished, or failed and not acknowledged.
 
-    Only the newest job of each as-of date counts: a failed run that was repeated with success blocks nothing.
+    Only the newest job of each as-of date counts: a failed run that was repeated with success blocks nothing. A run by
+    hand on chosen tiles or products neither blocks nor stands for the whole one.
     """
     statement = text(
         f"""
         SELECT {_COLUMNS} FROM (
             SELECT DISTINCT ON (as_of) * FROM s4c.job
             WHERE season_id = :season_id AND processor_id = :processor_id AND as_of < :as_of
+              AND COALESCE(params -> 'tiles', '[]') IN ('[]', 'null')
+              AND COALESCE(params -> 'products', '[]') IN ('[]', 'null')
             ORDER BY as_of, submitted_at DESC, id DESC
         ) j
         WHERE j.state NOT IN ('succeeded', 'skipped', 'cancelled')

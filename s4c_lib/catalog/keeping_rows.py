@@ -107,6 +107,13 @@ OPEN_UNIT: Final = """
 """
 
 
+# A download that is used as it came is a product; so is one that was withdrawn, which may be taken back.
+AS_IT_CAME: Final = """
+    EXISTS (SELECT 1 FROM s4c.product p WHERE p.full_path = a.full_path
+            AND (p.state <> 'superseded' OR p.withdrawn_state IS NOT NULL))
+"""
+
+
 def downloads_kept(connection: Connection) -> list[KeptDownload]:
     """Return the downloads on disk that were neither archived nor removed, by number.
 
@@ -140,8 +147,7 @@ def downloads_kept(connection: Connection) -> list[KeptDownload]:
           AND (a.state IN ('processed', 'processing_failed', 'ignored', 'aborted')
                OR (a.state = 'downloaded' AND NOT EXISTS (SELECT 1 FROM s4c.site_acquisition m
                                                           WHERE m.acquisition_id = a.id AND m.relevance = 'selected')))
-          -- what is used as it came is a product
-          AND NOT EXISTS (SELECT 1 FROM s4c.product p WHERE p.full_path = a.full_path AND p.state <> 'superseded')
+          AND NOT {AS_IT_CAME}
         ORDER BY a.id
         """
     )

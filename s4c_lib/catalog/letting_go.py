@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.file_removals import forget_removal, note_removal
-from s4c_lib.catalog.keeping_rows import OPEN_UNIT
+from s4c_lib.catalog.keeping_rows import AS_IT_CAME, OPEN_UNIT
 from s4c_lib.reasons import Reason
 
 
@@ -98,7 +98,11 @@ def _still_so(connection: Connection, item: Letting) -> bool:
             f"""
             SELECT 1 FROM s4c.acquisition a WHERE a.id = :acquisition AND a.full_path = :path AND a.removed_at IS NULL
               AND a.archived_at IS NULL AND a.lease_owner IS NULL AND NOT {OPEN_UNIT}
-              AND a.state IN ('processed', 'processing_failed', 'ignored', 'aborted', 'downloaded')
+              AND (a.state IN ('processed', 'processing_failed', 'ignored', 'aborted')
+                   OR (a.state = 'downloaded' AND NOT EXISTS (SELECT 1 FROM s4c.site_acquisition m
+                                                              WHERE m.acquisition_id = a.id
+                                                                AND m.relevance = 'selected')))
+              AND NOT {AS_IT_CAME}
               -- several rows that name one place, or a folder that holds other downloads or products
               AND NOT EXISTS (SELECT 1 FROM s4c.acquisition o WHERE o.id <> a.id AND o.removed_at IS NULL
                                 AND (o.full_path = a.full_path OR starts_with(o.full_path, a.full_path || '/')))

@@ -135,6 +135,8 @@ def previous_harvests(
 ) -> tuple[int | None, pa.Table]:
     """Return the newest product of a season up to a day, and the harvests it found (section 16.1).
 
+    One of chosen tiles or images is passed over: it says nothing of parcels elsewhere.
+
     Parameters
     ----------
     until : latest as-of date of that product.
@@ -150,6 +152,7 @@ def previous_harvests(
             JOIN s4c.product_site s ON s.product_id = p.id AND s.site_id = :site
             WHERE p.product_type_id = :type AND p.state <> 'superseded'
               AND p.metadata -> 'run' ->> 'season' = :season AND (p.acquired_at AT TIME ZONE 'UTC')::date <= :until
+              AND p.metadata -> 'run' -> 'chosen' IS NULL
             ORDER BY p.acquired_at DESC, p.id DESC LIMIT 1
             """
         ),

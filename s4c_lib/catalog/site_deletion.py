@@ -14,11 +14,13 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from s4c_lib.catalog.acquisition_states import AcquisitionState, transition
 from s4c_lib.catalog.keeping_rows import KIND_OF_TYPE
 from s4c_lib.catalog.products import share_with_site
 from s4c_lib.catalog.sites import Site
 from s4c_lib.catalog.wanted_again import want_again
 from s4c_lib.errors import ConflictError
+from s4c_lib.reasons import Reason
 
 FILE_KINDS: Final = ("l1", "l2a", "s1", "l3b", "l4", "declarations", "statistics", "logs")
 
@@ -111,7 +113,8 @@ def plan(connection: Connection, site: Site) -> DeletionPlan:
             -- what programs said of units that could not be made
             UNION SELECT u.log_path, 'logs' FROM s4c.acquisition_unit u
             WHERE u.acquisition_id IN ({_ONLY_HERE}) AND u.log_path IS NOT NULL
-            UNION SELECT folder, 'declarations' FROM s4c.parcel_set WHERE site_id = :site_id AND state <> 'removed'
+            -- of removed versions too: a folder that could not go yet would have no row any more
+            UNION SELECT folder, 'declarations' FROM s4c.parcel_set WHERE site_id = :site_id
             UNION SELECT path, 'declarations' FROM s4c.auxdata_version WHERE site_id = :site_id AND path IS NOT NULL
             -- the site's part of the statistics store as one, with what no row names
             UNION SELECT coalesce(substring(path FROM '^(/.*/markers/site=' || :name || ')/'), path), 'statistics'
@@ -287,3 +290,7 @@ def _give_to_others(connection: Connection, site: Site, actor: str) -> None:
     """What another site has selected while the files went is fetched and made again for it."""
     statement = text("SELECT id FROM s4c.acquisition WHERE removed_because = :why AND state = 'processed' ORDER BY id")
     want_again(connection, list(connection.execute(statement, {"why": _why(site)}).scalars()), actor=actor)
+    statement = text("SELECT id FROM s4c.acquisition WHERE removed_because = :why AND state = 'downloaded' ORDER BY id")
+    waiting = list(connection.execute(statement, {"why": _why(site)}).scalars())
+    queued = AcquisitionState.QUEUED
+    transition(connection, waiting, queued, actor=actor, reason=str(Reason.INPUT_MISSING), error=_why(site))

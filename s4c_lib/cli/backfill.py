@@ -184,6 +184,7 @@ def _look(api: AirflowApi, plan: PlannedBackfill, reprocess: str, take_up: bool)
             f"{plan.dag_id} is paused: its backfill would stay queued in silence.",
             hint="unpause it in Airflow, then repeat the command",
         )
+    plan.number = None
     running = api.backfills(plan.dag_id, active=True)
     closing = bool(running) and not api.has_active_runs(plan.dag_id)
     if running and not closing:

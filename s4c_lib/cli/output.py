@@ -10,24 +10,17 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO, TypeAlias
+
+from s4c_lib.progress import Progress, thinned
 
 Record = Mapping[str, Any]
 
 # Output that goes into a file or a pipe is never wrapped: one row, one line.
 _ENDLESS = 10_000
 
-# Without a bar, work of many steps says this many lines, and one when it has been silent for so long.
-_LINES = 10
-_SILENT_SECONDS = 30.0
-
-
-class Step(Protocol):
-    """Progress of a piece of work: done, in all (0 when unknown), what was just done."""
-
-    def __call__(self, done: int, total: int, label: str, /) -> None:
-        """Show it."""
-        ...
+Step: TypeAlias = Progress
+"""Progress of a piece of work: done, in all (0 when unknown), what was just done."""
 
 
 def plain(value: Any) -> Any:
@@ -156,7 +149,8 @@ def progress(title: str) -> Iterator[Step]:
     if not sys.stderr.isatty():
         yield _lines(title)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -165,7 +159,7 @@ def progress(title: str) -> Iterator[Step]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[label]}", markup=False),
     )
-    with Progress(*columns, console=_console(sys.stderr), transient=True) as bars:
+    with Bars(*columns, console=_console(sys.stderr), transient=True) as bars:
         task = bars.add_task(title, total=None, label="")
 
         def bar(done: int, total: int, label: str, /) -> None:
@@ -175,20 +169,10 @@ def progress(title: str) -> Iterator[Step]:
 
 
 def _lines(title: str) -> Step:
-    """Return progress in lines: each step, but of many that only count on about every tenth."""
-    last = tenth = -1
-    said_at = time.monotonic()
+    """Return progress in lines."""
 
-    def line(done: int, total: int, label: str, /) -> None:
-        nonlocal last, tenth, said_at
-        now = time.monotonic()
-        reached = done * _LINES // total if total > 2 * _LINES else -1
-        counts_on = done > last and reached == tenth >= 0
-        last = done
-        if counts_on and now - said_at < _SILENT_SECONDS:
-            return
-        tenth, said_at = reached, now
+    def line(done: int, total: int, label: str) -> None:
         count = f"{done} of {total}" if total else str(done) if done else ""
         note(f"{title}: {', '.join(text for text in (count, label) if text)}")
 
-    return line
+    return thinned(line, clock=time.monotonic)

@@ -19,7 +19,7 @@ from s4c_lib.catalog.data_sources import DataSource, list_sources
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.product_addresses import address_of
 from s4c_lib.errors import SourceError, SourceThrottledError
-from s4c_lib.ingest.context import IngestContext
+from s4c_lib.ingest.context import IngestContext, is_served
 from s4c_lib.ingest.fetch import queued_at, retry_rules, sources_named
 from s4c_lib.ingest.fetch_remote import candidate_of, name_of
 from s4c_lib.ingest.remote import Access, RemoteSources
@@ -38,6 +38,7 @@ class Standing:
     queued : can be fetched now. staging : ordered and not yet online. to_order : on tape, not ordered yet.
     paused_until : the source asked to wait until then.
     refused : the source refuses the account; waiting does not help.
+    served : whether the season and its site are enabled; of others nothing is taken, so nothing is waited for.
     """
 
     queued: int
@@ -45,18 +46,19 @@ class Standing:
     to_order: int = 0
     paused_until: datetime | None = None
     refused: bool = False
+    served: bool = True
 
     @property
     def worth_waiting(self) -> bool:
         """Whether something will come by itself that cannot be fetched now."""
-        if self.refused:
+        if self.refused or not self.served:
             return False
         return self.staging > 0 or (self.paused_until is not None and self.queued + self.to_order > 0)
 
     @property
     def can_fetch(self) -> bool:
         """Whether a transfer could begin now, as far as the source's circuit goes."""
-        return self.queued > 0 and self.paused_until is None and not self.refused
+        return self.queued > 0 and self.paused_until is None and not self.refused and self.served
 
     @property
     def text(self) -> str:
@@ -68,6 +70,8 @@ class Standing:
             parts.append(f"the source is not asked before {self.paused_until:%Y-%m-%d %H:%M:%S}Z")
         if self.refused:
             parts.append("the source refuses the account")
+        if not self.served:
+            parts.append("the season or its site is disabled")
         return ", ".join(parts)
 
 
@@ -92,6 +96,7 @@ def standing(database: Database, context: IngestContext, source_name: str, *, no
             ),
             paused_until=None if circuit is None or refused else circuit.open_until,
             refused=refused,
+            served=is_served(connection, context),
         )
 
 
@@ -249,6 +254,8 @@ class _Visit:
             return 0
         first, stop = self.context.sensing_range()
         with self.database.begin() as connection:
+            if not is_served(connection, self.context):
+                return 0
             taken = staging.order_batch(
                 connection,
                 self.context.site.id,

@@ -29,7 +29,7 @@ from s4c_lib.errors import DiskFullError, InputError, Sen4capError, StorageError
 from s4c_lib.parameters import Snapshot
 from s4c_lib.retention.archive_copy import archive_copy, check_archive
 from s4c_lib.retention.policy import Action, Kind, Rule, Stored, Verdict, judge, ranked
-from s4c_lib.retention.stored_files import is_inside, measured, remove_stored
+from s4c_lib.retention.stored_files import is_away, is_inside, is_link, measured, remove_stored
 from s4c_lib.scheduling.dates import Phase, midnight
 from s4c_lib.scheduling.query_windows import span
 
@@ -168,7 +168,7 @@ def _outside(path: str, policies: Policies) -> str | None:
 def _download(item: KeptDownload, policies: Policies, rank: int, now: datetime) -> Stored:
     hindrance = (
         "kept: linked or only referenced, it is not ours"
-        if item.linked or Path(item.path).is_symlink()
+        if item.linked or is_link(Path(item.path))
         else "kept: work on it is not over"
         if item.finished_at is None
         else "kept: an acquisition that goes with it is not worked off"
@@ -192,7 +192,7 @@ def _download(item: KeptDownload, policies: Policies, rank: int, now: datetime) 
 def _product(item: KeptProduct, policies: Policies, rank: int, needed_by: str | None) -> Stored:
     hindrance = (
         "kept: linked or only referenced, it is not ours"
-        if item.linked or Path(item.path).is_symlink()
+        if item.linked or is_link(Path(item.path))
         else "kept: something is being made of it"
         if item.in_work
         else f"kept: {needed_by} was made of it and is not finished"
@@ -244,14 +244,20 @@ class Keeper:
         """Remove what is noted for it: what an earlier pass, or a killed one, let go of."""
         with self.database.begin() as connection:
             noted = file_removals.noted_removals(connection)
-        for path, used in noted:
-            self._finish(path, used=used)
+        for path, _ in noted:
+            # asked for anew: removing those before may have taken hours
+            with self.database.begin() as connection:
+                now = file_removals.noted_removals(connection, path)
+            for _, used in now:
+                self._finish(path, used=used)
 
     def _finish(self, path: str, *, used: bool = False) -> None:
         place = Path(path)
         if not used and not is_inside(place, self.policies.roots):
             self.outcome.left_alone += 1
             log.warning("path outside the storage folders is left alone", path=path)
+            return
+        if not used and self._is_away(place):
             return
         try:
             if not used:
@@ -284,8 +290,19 @@ class Keeper:
             raise
         except Sen4capError as error:
             self._fault(error.one_line)
+        except OSError as error:
+            self._fault(f"{error.filename or item.path} cannot be read: {error.strerror or error}")
+
+    def _is_away(self, place: Path) -> bool:
+        """What is on a disk that is not mounted would else count as gone, and stay there for ever."""
+        away = is_away(place, self.policies.roots)
+        if away:
+            self._fault(f"{place} is not there, nor anything else in its storage folder: a disk may be away")
+        return away
 
     def _remove(self, verdict: Verdict) -> None:
+        if self._is_away(Path(verdict.item.path)):
+            return
         letting = _letting(verdict, measured(Path(verdict.item.path)).size_bytes)
         with self.database.begin() as connection:
             done = letting_go.let_go(connection, letting, actor=self.actor)

@@ -19,6 +19,30 @@ def is_inside(path: Path, roots: Sequence[Path]) -> bool:
     return any(real != root.resolve() and real.is_relative_to(root.resolve()) for root in roots)
 
 
+def is_away(path: Path, roots: Sequence[Path]) -> bool:
+    """Tell whether a path is not there while nothing is in its storage folders: their disk may not be mounted."""
+    if os.path.lexists(path):
+        return False
+    real = path.parent.resolve() / path.name
+    mine = [root.resolve() for root in roots if real.is_relative_to(root.resolve())]
+    return bool(mine) and not any(map(_holds_something, mine))
+
+
+def _holds_something(root: Path) -> bool:
+    try:
+        return bool(entries(root))
+    except OSError:  # a network disk that does not answer is away too
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Tell whether a path is a link; one that cannot be looked at is none."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
 def remove_stored(path: Path) -> bool:
     """Remove a file, folder or link; whether there was one.
 
@@ -26,11 +50,11 @@ def remove_stored(path: Path) -> bool:
     ------
     StorageError : it cannot be removed.
     """
-    if not os.path.lexists(path):
-        return False
     try:
+        # what cannot be looked at is not gone
+        path.lstat()
         remove_tree(path)
-    except FileNotFoundError:  # someone else removed it meanwhile
+    except FileNotFoundError:  # or someone else removed it meanwhile
         return False
     except OSError as error:
         raise StorageError(

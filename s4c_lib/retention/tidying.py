@@ -26,7 +26,7 @@ from s4c_lib.preprocessing.maja_chain import STEP_BACK
 from s4c_lib.retention.keeping import Policies
 from s4c_lib.retention.outcome import RetentionOutcome, Unneeded
 from s4c_lib.retention.scratch_leftovers import Leftover, LeftoverKind, left_of_attempts, left_of_results
-from s4c_lib.retention.stored_files import entries, files_below, is_inside, measured, remove_stored
+from s4c_lib.retention.stored_files import entries, files_below, is_away, is_inside, measured, remove_stored
 from s4c_lib.sources.part_folder import remove_stale_parts, stale_parts
 
 log = structlog.get_logger(__name__)
@@ -278,9 +278,13 @@ class Tidying:
 
     def _remove(self, path: Path, kind: str, rule: str, roots: Sequence[Path] | None = None) -> bool:
         """Whether a path is gone now; one outside the storage folders, or just made, stays. Planned, all stay."""
-        if not is_inside(path, self.places.roots if roots is None else roots):
+        roots = self.places.roots if roots is None else roots
+        if not is_inside(path, roots):
             self.outcome.left_alone += 1
             log.warning("path outside the storage folders is left alone", path=str(path))
+            return False
+        if is_away(path, roots):
+            self._fault(path, f"{path} is not there, nor anything else in its storage folder: a disk may be away")
             return False
         try:
             if os.path.lexists(path) and not self._is_old(path):

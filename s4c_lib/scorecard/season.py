@@ -90,11 +90,14 @@ def season_scorecard(connection: Connection, season: Season, truth: Truth, produ
 
 
 def newest_product(connection: Connection, season: Season, kind: str) -> Product | None:
-    """Return the product in force of a type: the one up to the latest day, of these the newest; None without any."""
+    """Return the product in force of a type: the one up to the latest day, of these the newest; None without any.
+
+    One of chosen tiles or images does not stand for the season.
+    """
     found = [
         item
         for item in list_products(connection, season.site_id, product_type=kind)
-        if item.metadata["run"]["season"] == season.short_name
+        if item.metadata["run"]["season"] == season.short_name and "chosen" not in item.metadata["run"]
     ]
     return max(found, key=lambda item: (item.acquired_at, item.id), default=None)
 

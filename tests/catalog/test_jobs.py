@@ -130,6 +130,12 @@ def test_an_earlier_run_that_is_not_done_blocks_a_later_one(connection: Connecti
     # cleared in Airflow: the failed run is opened again and blocks again, newer than its repetition
     make_job(connection, season, "june", as_of=date(2024, 6, 30))
     assert blocking() == ["june"]
+    # a run by hand on a part of the images neither blocks nor stands for the whole one
+    part = make_job(connection, season, "a tile", as_of=date(2024, 6, 30), params={"tiles": ["31UFS"]})
+    make_job(connection, season, "some images", as_of=date(2024, 7, 15), params={"products": [7]})
+    assert blocking() == ["june"]
+    jobs.finish(connection, part.id, JobState.SUCCEEDED)
+    assert blocking() == ["june"]
 
 
 def test_wrong_ends_and_acknowledgements_are_refused(connection: Connection) -> None:

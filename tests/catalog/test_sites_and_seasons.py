@@ -304,6 +304,16 @@ def test_what_another_site_is_about_to_use_stays(connection: Connection) -> None
     assert (count(connection, "product"), count(connection, "acquisition")) == (0, 0)
 
 
+def test_what_another_site_selects_while_its_files_go_is_fetched_again(connection: Connection) -> None:
+    site, _ = make_enabled(connection)
+    other, _ = make_enabled(connection, "Beta")
+    number = make_acquisition(connection, site, "WAITING", state="downloaded")
+    site_deletion.let_go(connection, site)
+    make_acquisition(connection, other, "WAITING")
+    site_deletion.delete(connection, site, actor="boss")
+    assert str(acquisitions.get_acquisition(connection, number).state) == "queued"
+
+
 def test_files_of_an_archive_used_in_place_are_nobodys_to_delete(connection: Connection) -> None:
     site, _ = make_enabled(connection)
     number = make_acquisition(connection, site, "PRODUCT", state="processed")

@@ -49,7 +49,7 @@ def test_it_is_started_by_hand_only_and_has_one_task() -> None:
     assert not dag.timetable.can_be_scheduled
     assert list(dag.task_dict) == [TASK]
     task = dag.task_dict[TASK]
-    assert (task.pool, task.retries) == ("memory", 3)
+    assert (task.pool, task.retries) == ("memory", 4)
     assert [link.name for link in task.operator_extra_links] == ["Report"]
     assert "POST /api/v2/dags/alpha__declarations/dagRuns" in str(dag.doc_md)
     disabled = declarations_of("alpha", enabled=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from s4c_lib.catalog import staging
+from s4c_lib.catalog import sites, staging
 from s4c_lib.ingest.staging import look_after, standing
 from s4c_lib.ingest.steps import run_all
 
@@ -77,6 +77,21 @@ def test_orders_keep_to_the_quota_and_go_on_as_places_come_free(new_remote: New,
         assert states(remote).count("staging") <= 1
         remote.fetch(now=LATER + minute * MINUTE)
     assert states(remote) == ["downloaded"] * 4
+
+
+def test_of_a_disabled_site_nothing_more_is_ordered_nor_waited_for(new_remote: New, small_archive: Path) -> None:
+    remote = new_remote(small_archive, "eodag", quota={"orders": 1})
+    for one in remote.hub.products:
+        remote.hub.faults.offline(one.name.name, polls=1)
+    remote.find()
+    assert look(remote).worth_waiting
+    with remote.database.begin() as connection:
+        sites.set_enabled(connection, remote.site, False)
+    assert not look(remote, LATER).worth_waiting, "what is on its way would not be taken"
+    for minute in range(1, 4):
+        left = look(remote, LATER + minute * MINUTE)
+    assert (left.queued, left.staging, left.to_order) == (1, 0, 3)
+    assert not left.can_fetch
 
 
 def test_one_asks_in_each_interval_whoever_waits(new_remote: New, small_archive: Path) -> None:

@@ -23,7 +23,7 @@ from s4c_lib.catalog.auxdata import Kind
 from s4c_lib.catalog.database import Database
 from s4c_lib.catalog.jobs import Job, JobState
 from s4c_lib.catalog.products import Product
-from s4c_lib.catalog.results_l4c import history, read_results
+from s4c_lib.catalog.results_l4c import history, previous_harvests, read_results
 from s4c_lib.catalog.seasons import Season
 from s4c_lib.cli.main import app
 from s4c_lib.practices.sen4cap_table import COLUMNS
@@ -170,6 +170,13 @@ def test_the_harvest_of_the_product_before_is_kept_when_asked(database: Database
     assert found[2] == ("previous", date(2024, 7, 15), date(2024, 7, 15))
     assert found[4] == ("current", None, None)
     assert changes == [date(2024, 7, 8), date(2024, 7, 8)]
+    # a later product of chosen tiles says nothing of parcels elsewhere
+    of_tile = "UPDATE s4c.product SET metadata = jsonb_set(metadata, '{run,chosen}', '{\"tiles\": [\"31UFS\"]}') "
+    with database.begin() as connection:
+        newest = previous_harvests(connection, season.site_id, "2024", "NA", date(2024, 12, 31))
+        connection.execute(text(of_tile + "WHERE id = :id"), {"id": product.id})
+        whole = previous_harvests(connection, season.site_id, "2024", "NA", date(2024, 12, 31))
+    assert (newest[0], whole[0]) == (product.id, earlier.id)
 
 
 def test_a_run_that_can_give_nothing_says_why(database: Database, season: Season) -> None:

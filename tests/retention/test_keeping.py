@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,16 @@ from derived_rows import make_product
 from domain_rows import make_acquisition, make_enabled, make_season
 from sqlalchemy import Connection, text
 
-from s4c_lib.catalog import job_liveness, missing_products, products, retention_events, transfers, units, wanted_again
+from s4c_lib.catalog import (
+    file_removals,
+    job_liveness,
+    missing_products,
+    products,
+    retention_events,
+    transfers,
+    units,
+    wanted_again,
+)
 from s4c_lib.catalog.acquisition_supply import supplies
 from s4c_lib.catalog.acquisitions import get_acquisition
 from s4c_lib.catalog.config_values import set_value
@@ -31,6 +41,7 @@ from s4c_lib.ingest.ledger import ledger_row
 from s4c_lib.retention import keeping, nightly
 from s4c_lib.retention.archive_copy import archive_copy
 from s4c_lib.retention.outcome import RetentionOutcome
+from s4c_lib.retention.policy import Verdict
 from s4c_lib.scheduling.dates import SeasonDates
 
 # Rows are stamped by the database with the present; nights of these tests come later.
@@ -167,8 +178,63 @@ def test_a_product_goes_when_its_season_is_over_and_is_not_made_again(place: Pla
         wanted_again.want_again(connection, [number], actor="tester")
         assert str(get_acquisition(connection, number).state) == "queued"
         folder = place.root / "products" / "l2a" / "OWN L2A"
+        # with a removal that an earlier night could not finish: files may be there before the row says so
+        file_removals.note_removal(connection, str(folder), "tester")
+    folder.mkdir()
+    assert place.night(92).failed == 0
+    assert folder.exists()
+    with place.database.begin() as connection:
         assert products.register(connection, place.new("OWN L2A", folder, number), [place.site.id]) == made
+        connection.execute(text("UPDATE s4c.acquisition_unit SET state = 'done'"))
     assert place.product(made).removed_at is None
+    assert place.night(1).failed == 0
+    assert folder.exists()
+    assert place.rows("file_removal") == 0
+
+
+def test_what_is_wanted_again_since_it_was_judged_stays(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = place.download("OWN")
+    relevance = text("UPDATE s4c.site_acquisition SET relevance = CAST(:relevance AS s4c.relevance), reason = 'x'")
+    with place.database.begin() as connection:
+        connection.execute(text("UPDATE s4c.acquisition SET state = 'downloaded'"))
+        connection.execute(relevance, {"relevance": "ignored"})
+    judged = keeping.verdicts
+
+    def selected_then(connection: Connection, *args: keeping.Policies, now: datetime) -> list[Verdict]:
+        found = judged(connection, *args, now=now)
+        connection.execute(relevance, {"relevance": "selected"})
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nightly, "verdicts", selected_then)
+        assert place.night(31).removed == 0
+    with place.database.begin() as connection:
+        assert str(get_acquisition(connection, number).state) == "downloaded"
+    assert (place.root / "downloads" / "OWN").exists()
+
+
+def test_a_download_that_was_a_product_and_left_out_by_hand_can_be_taken_back(place: Place) -> None:
+    number = place.download("OWN")
+    made = place.l2a("OWN", at=place.root / "downloads" / "OWN", acquisition=number)
+    with place.database.begin() as connection:
+        assert transfers.ignore_by_hand(connection, [number], actor="tester", why="haze") == [made]
+    assert place.night(1000).removed == 0
+    assert (place.root / "downloads" / "OWN").exists()
+
+
+def test_a_disk_that_is_away_is_not_taken_for_removed_products(place: Place) -> None:
+    made = place.l2a("OLD")
+    away = place.root / "away"
+    shutil.move(place.root / "products", away)
+    (place.root / "products").mkdir()
+    done = place.night(91)
+    assert (done.removed, done.failed) == (0, 1)
+    assert "a disk may be away" in done.faults[0]
+    assert place.product(made).removed_at is None
+    (place.root / "products").rmdir()
+    shutil.move(away, place.root / "products")
+    assert place.night(91).removed == 1
+    assert not (place.root / "products" / "l2a" / "OLD").exists()
 
 
 def test_what_an_unfinished_season_was_made_of_stays(place: Place) -> None:
