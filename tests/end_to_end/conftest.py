@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -19,15 +20,28 @@ from s4c_lib.settings import MIGRATIONS, Settings
 from s4c_lib.synthetic.archive import make_archive
 from tests.end_to_end.running_stack import ACTOR, EXTENT, REPOSITORY, Stack
 
+RUNNING = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop Airflow with the last test that uses it: until the session ends it would work for nobody."""
+    here = Path(__file__).parent
+    if RUNNING in item.config.stash and (nextitem is None or here not in nextitem.path.parents):
+        item.config.stash[RUNNING].close()
+
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     folder.chmod(0o755)
     manifest = folder / "dag_manifest.json"
-    with private_postgres(folder) as postgres:
+    with ExitStack() as running:
+        request.config.stash[RUNNING] = running
+        postgres = running.enter_context(private_postgres(folder))
         url = postgres.create_database("s4c")
         database = Database(url)
+        running.callback(database.engine.dispose)
         migrations.migrate(database, MIGRATIONS)
         env = {"S4C_DATABASE_URL": url, "S4C_MANIFEST_PATH": str(manifest), "AIRFLOW_CONN_S4C_DB": url}
         with database.begin() as connection:
@@ -43,17 +57,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 **{f"downloader.{name}.write-dir": str(folder / "downloads" / name) for name in ("s1", "s2", "l8")},
             }.items():
                 config_values.set_value(connection, key, value, actor=ACTOR)
-        with local_airflow(folder, postgres, dags_folder=REPOSITORY / "dags", env=env, profile="test") as airflow:
-            settings = Settings(
-                database_url=url,
-                manifest_path=manifest,
-                airflow_url=airflow.url,
-                airflow_username=airflow.username,
-                airflow_password=SecretStr(airflow.password),
-            )
-            with AirflowApi.from_settings(settings) as api:
-                yield Stack(airflow, api, database, settings, folder, {**airflow.settings, **env})
-        database.engine.dispose()
+        airflow = running.enter_context(
+            local_airflow(folder, postgres, dags_folder=REPOSITORY / "dags", env=env, profile="test")
+        )
+        settings = Settings(
+            database_url=url,
+            manifest_path=manifest,
+            airflow_url=airflow.url,
+            airflow_username=airflow.username,
+            airflow_password=SecretStr(airflow.password),
+        )
+        api = running.enter_context(AirflowApi.from_settings(settings))
+        yield Stack(airflow, api, database, settings, folder, {**airflow.settings, **env})
 
 
 @pytest.fixture(scope="session")

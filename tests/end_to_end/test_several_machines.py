@@ -257,13 +257,13 @@ def test_a_lost_machine_loses_nothing_and_nothing_is_made_twice(
             ),
             values,
         ).all()
-        imported = stack.folder / "products" / "optical" / "lpis"
+    imported = list((stack.folder / "products").glob("*/lpis"))  # of this site and of other tests'
     known = {Path(path): digest for path, digest in stored}
     assert len(known) == len(stored)
     on_disk = {
         path: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (stack.folder / "products").rglob("*")
-        if path.is_file() and not path.is_relative_to(imported)
+        if path.is_file() and not any(map(path.is_relative_to, imported))
     }
     assert on_disk == known
     assert not any(path.exists() for path in loss.unfinished)
