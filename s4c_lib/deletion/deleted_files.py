@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from s4c_lib.errors import StorageError
+from s4c_lib.progress import Progress
 from s4c_lib.retention.stored_files import is_inside, measured, remove_stored
 
 
@@ -67,7 +68,7 @@ def plan_files(paths: Iterable[str], roots: Sequence[Path], others: Collection[s
     return FilePlan(tuple(removable), tuple(kept), gone)
 
 
-def remove(plan: FilePlan, progress: Callable[[int, int, str], None] | None = None) -> None:
+def remove(plan: FilePlan, progress: Progress | None = None) -> None:
     """Remove what was planned; what has vanished meanwhile is no fault, and what cannot go does not keep the rest.
 
     Raises

@@ -26,12 +26,11 @@ from s4c_lib.deletion.deleted_files import FilePlan, plan_files, remove
 from s4c_lib.deletion.run_ending import end_runs_of_season, end_runs_of_site
 from s4c_lib.errors import NotFoundError, Sen4capError
 from s4c_lib.parameters import Snapshot
+from s4c_lib.progress import Progress
 from s4c_lib.retention.keeping import Policies, storage_folders
 from s4c_lib.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -14,6 +13,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from s4c_lib.errors import InputError
+from s4c_lib.progress import Progress, silent
 from s4c_lib.statistics.observation_table import VARIABLES, observation_table
 from s4c_lib.synthetic import defaults
 from s4c_lib.synthetic.growth.truth import daily_lai_table, parcel_truth_table
@@ -102,7 +102,7 @@ def make_series(
     *,
     workers: int = 1,
     overwrite: bool = False,
-    progress: Callable[[int, int, str], None] = lambda done, total, label: None,
+    progress: Progress = silent,
 ) -> SeriesSummary:
     """Make observations, parcel table, practice tables and truth in a folder that appears when complete.
 

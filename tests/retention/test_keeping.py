@@ -7,16 +7,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 from derived_rows import make_product
 from domain_rows import make_acquisition, make_enabled, make_season
+from kept_products import EVER, TODAY, Place
 from sqlalchemy import Connection, text
 
 from s4c_lib.catalog import (
@@ -26,105 +25,16 @@ from s4c_lib.catalog import (
     products,
     retention_events,
     transfers,
-    units,
     wanted_again,
 )
 from s4c_lib.catalog.acquisition_supply import supplies
 from s4c_lib.catalog.acquisitions import get_acquisition
-from s4c_lib.catalog.config_values import set_value
 from s4c_lib.catalog.database import Database
-from s4c_lib.catalog.products import NewProduct
-from s4c_lib.catalog.seasons import Season
-from s4c_lib.catalog.sites import Site
-from s4c_lib.errors import ConflictError, ParameterError
+from s4c_lib.errors import ConflictError
 from s4c_lib.ingest.ledger import ledger_row
 from s4c_lib.retention import keeping, nightly
-from s4c_lib.retention.archive_copy import archive_copy
-from s4c_lib.retention.outcome import RetentionOutcome
 from s4c_lib.retention.policy import Verdict
 from s4c_lib.scheduling.dates import SeasonDates
-
-# Rows are stamped by the database with the present; nights of these tests come later.
-TODAY = datetime.now(UTC)
-SENSED = datetime(2024, 5, 6, 10, 36, tzinfo=UTC)
-EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-
-
-class KilledError(BaseException):
-    """As a process that is killed: nothing catches it."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A site with a past season, and where its files lie."""
-
-    database: Database
-    site: Site
-    season: Season
-    root: Path
-
-    def night(self, days: float) -> RetentionOutcome:
-        """What a night so many days from now did."""
-        return nightly.apply(self.database, now=TODAY + timedelta(days=days))
-
-    def l2a(self, name: str, *, at: Path | None = None, content: bytes = b"x", acquisition: int | None = None) -> int:
-        """A product in a folder that exists."""
-        path = at or self.root / "products" / "l2a" / name
-        if not os.path.lexists(path):
-            path.mkdir(parents=True)
-            (path / "a.tif").write_bytes(content)
-        with self.database.begin() as connection:
-            return products.register(connection, self.new(name, path, acquisition), [self.site.id])
-
-    def new(self, name: str, path: Path, acquisition: int | None = None) -> NewProduct:
-        return NewProduct(
-            "l2a", "l2a", name, str(path), SENSED, "1", "h", satellite="s2", tiles=("31UFS",),
-            acquisition_id=acquisition,
-        )  # fmt: skip
-
-    def download(self, name: str, mode: str = "download") -> int:
-        """A processed acquisition with its folder."""
-        path = self.root / "downloads" / name
-        path.mkdir(parents=True)
-        (path / "b.jp2").write_bytes(b"12345")
-        with self.database.begin() as connection:
-            number = make_acquisition(connection, self.site, name, state="processed")
-            values = {"id": number, "path": str(path), "mode": mode}
-            connection.execute(
-                text(
-                    "UPDATE s4c.acquisition SET full_path = :path, fetch_mode = CAST(:mode AS s4c.fetch_mode) "
-                    "WHERE id = :id"
-                ),
-                values,
-            )
-            units.ensure_units(connection, number, ["31UFS"], processor="l2a", config_hash="h", max_attempts=3)
-            connection.execute(text("UPDATE s4c.acquisition_unit SET state = 'done'"))
-        return number
-
-    def set(self, key: str, value: object) -> None:
-        with self.database.begin() as connection:
-            set_value(connection, key, value, actor="tester")
-
-    def product(self, number: int) -> products.Product:
-        with self.database.begin() as connection:
-            return products.get_product(connection, number)
-
-    def rows(self, table: str) -> int:
-        with self.database.begin() as connection:
-            return int(connection.execute(text(f"SELECT count(*) FROM s4c.{table}")).scalar_one())
-
-
-@pytest.fixture
-def place(database: Database, tmp_path: Path) -> Place:
-    with database.begin() as connection:
-        site, season = make_enabled(connection)
-        for key, folder in (("storage.products_path", "products"), ("downloader.s2.write-dir", "downloads")):
-            set_value(connection, key, str(tmp_path / folder), actor="tester")
-    return Place(database, site, season, tmp_path)
-
-
-def archived_files(place: Place) -> list[str]:
-    return sorted(str(path.relative_to(place.root / "archive")) for path in (place.root / "archive").rglob("*.tif"))
 
 
 def test_downloads_go_a_month_after_the_last_work_and_are_not_fetched_again(place: Place) -> None:
@@ -265,123 +175,6 @@ def test_what_an_unfinished_season_was_made_of_stays(place: Place) -> None:
     with place.database.begin() as connection:
         connection.execute(text("UPDATE s4c.job SET state = 'succeeded'"))
     assert place.night(200).removed == 1
-
-
-def test_archived_it_is_whole_in_another_place_and_in_force(place: Place) -> None:
-    (place.root / "archive").mkdir()
-    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
-        place.set(key, value)
-    number = place.l2a("A", content=b"abc")
-    done = place.night(91)
-    assert (done.archived, done.removed, done.faults) == (1, 0, [])
-    found = place.product(number)
-    assert found.full_path == str(place.root / "archive" / "l2a" / "product" / str(number) / "A")
-    assert (Path(found.full_path) / "a.tif").read_bytes() == b"abc"
-    assert (found.state, found.removed_at, found.files[:8]) == ("active", None, "archived")
-    assert not (place.root / "products" / "l2a" / "A").exists()
-    assert place.rows("file_removal") == 0
-    assert place.night(400).archived == 0
-
-
-@pytest.mark.parametrize("when", ["noted", "half copied", "copied", "switched", "half removed"])
-def test_a_night_that_is_killed_leaves_a_whole_product_and_the_next_one_finishes(
-    place: Place, monkeypatch: pytest.MonkeyPatch, when: str
-) -> None:
-    (place.root / "archive").mkdir()
-    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
-        place.set(key, value)
-    number = place.l2a("A", content=b"abc")
-
-    def killed(*_: object, **__: object) -> None:
-        raise KilledError
-
-    def after(real: Callable[..., object]) -> Callable[..., None]:
-        def run(*args: object, **more: object) -> None:
-            real(*args, **more)
-            raise KilledError
-
-        return run
-
-    def halfway(source: Path, target: Path, known: object) -> int:
-        part = target.with_name(f".{target.name}.part")
-        part.mkdir(parents=True)
-        (part / "a.tif").write_bytes(b"a")
-        raise KilledError
-
-    def half_removed(path: Path) -> bool:
-        (path / "a.tif").unlink()
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        match when:
-            case "noted":
-                patch.setattr(keeping, "archive_copy", killed)
-            case "half copied":
-                patch.setattr(keeping, "archive_copy", halfway)
-            case "copied":
-                patch.setattr(keeping, "archive_copy", after(archive_copy))
-            case "switched":
-                patch.setattr(keeping, "remove_stored", killed)
-            case "half removed":
-                patch.setattr(keeping, "remove_stored", half_removed)
-        with pytest.raises(KilledError):
-            place.night(91)
-    assert (Path(place.product(number).full_path) / "a.tif").read_bytes() == b"abc"
-    place.night(92)
-    found = place.product(number)
-    assert (Path(found.full_path) / "a.tif").read_bytes() == b"abc"
-    assert archived_files(place) == [f"l2a/product/{number}/A/a.tif"]
-    assert list((place.root / "archive").rglob(".*")) == []
-    assert not (place.root / "products" / "l2a" / "A").exists()
-    assert place.rows("file_removal") == 0
-
-
-def test_a_copy_that_nobody_wants_any_more_is_removed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    (place.root / "archive").mkdir()
-    for key, value in (("retention.l2a.action", "archive"), ("retention.archive_path", str(place.root / "archive"))):
-        place.set(key, value)
-    number = place.l2a("A")
-    with monkeypatch.context() as patch:
-        real = archive_copy
-
-        def copied(*args: object, **more: object) -> int:
-            real(*args, **more)  # type: ignore[arg-type]
-            raise KilledError
-
-        patch.setattr(keeping, "archive_copy", copied)
-        with pytest.raises(KilledError):
-            place.night(91)
-    place.set("retention.l2a.action", "none")
-    place.night(92)
-    assert archived_files(place) == []
-    assert (Path(place.product(number).full_path) / "a.tif").exists()
-
-
-def test_what_cannot_be_archived_stays_and_is_told(place: Place) -> None:
-    place.set("retention.l2a.action", "archive")
-    number = place.l2a("A")
-    assert "retention.archive_path is not set for alpha" in place.night(91).faults[0]
-    archive = place.root / "mnt"
-    place.set("retention.archive_path", str(archive))
-    assert "is not a folder that exists" in place.night(91).faults[0]
-    (place.root / "elsewhere").mkdir()
-    archive.mkdir()
-    (archive / "l2a").symlink_to(place.root / "elsewhere")
-    assert "leads out of the archive, by a link" in place.night(91).faults[0]
-    (archive / "l2a").unlink()
-    foreign = archive / "l2a" / "product" / str(number)
-    foreign.mkdir(parents=True)
-    assert "is there already and not of this database" in place.night(91).faults[0]
-    foreign.rmdir()
-    with place.database.begin() as connection:
-        connection.execute(
-            text("INSERT INTO s4c.product_file VALUES (:id, 'a.tif', 1, :sha)"), {"id": number, "sha": "0" * 64}
-        )
-    assert "is not what was registered" in place.night(91).faults[0]
-    assert (place.root / "products" / "l2a" / "A" / "a.tif").exists()
-    assert list(archive.rglob("*.tif")) == []
-    with pytest.raises(ParameterError, match="s3"):
-        place.set("retention.archive_path", "s3://bucket/products")
 
 
 @pytest.mark.parametrize("action", ["delete", "archive"])
